@@ -1,0 +1,116 @@
+/**
+ * THE contract of a store: few methods, written as laws, judged by the exported suite (`@weft/domain/testing`). The laws
+ * and what bent them are in docs/CONTRACT.md; the meaning of a commit is `core/Apply.ts`, which in-memory, file, Ceph and
+ * Raft stores run and Redis repeats in Lua on the same vectors.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { Change, CommitId, CommitRecord, CommitRequest, Cell, Entry, Outcome, Range, Reply } from "./core/Commit.ts"
+import type { Key } from "./core/Key.ts"
+import type { Version } from "./core/Version.ts"
+import type { StoreError } from "./StoreError.ts"
+
+/** Keys and ranges to read at one version. */
+export interface ReadRequest {
+  readonly keys: ReadonlyArray<Key>
+  readonly ranges: ReadonlyArray<Range>
+  /** As of this version if the store still has it, else at a newer one. */
+  readonly at?: Version | undefined
+}
+
+export interface ReadReply {
+  /** The one version of everything below. */
+  readonly version: Version
+  /** In the order asked; `undefined` is absence. */
+  readonly cells: ReadonlyArray<Cell | undefined>
+  /** In the order asked, each in key order (descending when `reverse`). */
+  readonly ranges: ReadonlyArray<ReadonlyArray<Entry>>
+  /** When `version` is not the `at` asked for: keys changed in (at, version], or that the store does not know them. */
+  readonly changed?: ReadonlyArray<Key> | "unknown" | undefined
+}
+
+export interface ChangesRequest {
+  /** Commits after this version. */
+  readonly from: Version
+  /** Only keys within these; all when empty or left out. */
+  readonly ranges?: ReadonlyArray<{ readonly start: Key; readonly end: Key }> | undefined
+  /** `false`: keys alone, for waiters. */
+  readonly values: boolean
+}
+
+/** What a store promises and bounds. Units are in the names. */
+export interface Capabilities {
+  readonly name: string
+  /** What an acknowledged commit survives: nothing (memory), a crash of the machine (disk), the loss of a minority (quorum). */
+  readonly durability: "memory" | "disk" | "quorum"
+  /** Who may share the store. */
+  readonly reach: "process" | "host" | "network"
+  /** Whether `read` can answer at older versions. */
+  readonly history: boolean
+  /** Rules of `apply` that the store runs; a kind of write unknown to them is refused. */
+  readonly rules: number
+  readonly limits: Limits
+}
+
+/** Every limit has a unit and a typed error (`StoreError` reason `LimitExceeded`) beyond it. */
+export interface Limits {
+  readonly keyBytes: number
+  readonly valueBytes: number
+  /** Sum of key and value bytes of one request's reads, ranges and writes. */
+  readonly requestBytes: number
+  readonly requestWrites: number
+  readonly batchRequests: number
+  /** Keys one `DeleteRange` may remove. */
+  readonly deleteRangeKeys: number
+  /** Outcomes kept per session. */
+  readonly outcomesPerSession: number
+  /** Sessions whose outcomes are kept. */
+  readonly sessions: number
+  /** Commits kept for `changes`, range validation and `changed`. */
+  readonly recentCommits: number
+}
+
+/**
+ * Optional synchronous lane of a store in memory. Same laws as the Effect methods; the suite runs both. Nothing here may
+ * suspend, and a `commit` is visible to the next call.
+ */
+export interface SyncLane {
+  readonly version: () => Version
+  /** The newest cell of a key. */
+  readonly cell: (key: Key) => Cell | undefined
+  readonly range: (range: Range) => ReadonlyArray<Entry>
+  /** The cell of a key as of `at`; throws `RangeError` when that version is not held by an open snapshot any more. */
+  readonly cellAt: (key: Key, at: Version) => Cell | undefined
+  readonly rangeAt: (range: Range, at: Version) => ReadonlyArray<Entry>
+  /** Holds the present version for `cellAt` and `rangeAt` until closed, or until it is older than the store's bound. */
+  readonly openSnapshot: () => Version
+  readonly closeSnapshot: (at: Version) => void
+  /** Whether `at` can still be read. */
+  readonly holds: (at: Version) => boolean
+  readonly commit: (requests: ReadonlyArray<CommitRequest>) => ReadonlyArray<Reply>
+  /** One request: the same as `commit([request])[0]` without the arrays. */
+  readonly commitOne: (request: CommitRequest) => Reply
+  /** Called after each commit, in order, on the committer's stack; must not throw or block. Returns its own removal. */
+  readonly watch: (listener: (record: CommitRecord) => void) => () => void
+}
+
+/** One transactional domain: versioned cells with validated reads and atomic writes. */
+export class Backend extends Context.Service<
+  Backend,
+  {
+    readonly capabilities: Capabilities
+    /** Cells and ranges, all at one version, which it names. Never an unacknowledged or half-applied commit. */
+    readonly read: (request: ReadRequest) => Effect.Effect<ReadReply, StoreError>
+    /**
+     * A non-empty batch, in order: each request is all or nothing and has its own reply. Fails as a whole only with
+     * `Unavailable` (nothing was applied) or `CommitUnknown` (anything may have been): resend the same ids to learn which.
+     */
+    readonly commit: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<Reply>, StoreError>
+    /** All commits after `from`, in order, without a silent gap. Ends only by failure or interruption. */
+    readonly changes: (request: ChangesRequest) => Stream.Stream<Change, StoreError>
+    /** What became of an id. An id never seen is sealed first, so that every answer is final. */
+    readonly outcome: (id: CommitId) => Effect.Effect<Outcome, StoreError>
+    readonly sync?: SyncLane | undefined
+  }
+>()("@weft/domain/Backend") {}
