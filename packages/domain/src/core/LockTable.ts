@@ -1,0 +1,431 @@
+/**
+ * The lock tree of one process: the rules of `LockRules.ts` over tickets in memory. Pure and synchronous: time, fibers and
+ * waiting are the caller's; what becomes free is told by the `granted` callback of the request.
+ *
+ * Cost of a request: O(depth x roots), whatever else is held. Tickets of one node stand in one list per mode, in stamp
+ * order; the count per mode says without a walk that nothing is in the way. Idle nodes are kept and swept in bulk:
+ * V8's Map slows down by two orders of magnitude when a hot key is deleted and set again.
+ */
+import * as Rules from "./LockRules.ts"
+import type { Mode, NodeMode } from "./LockRules.ts"
+
+/** One request's place on one node. */
+export interface Ticket {
+  readonly entry: NodeEntry
+  readonly request: Request
+  mode: Mode
+  before: Ticket | undefined
+  after: Ticket | undefined
+  /** Requests that wait for this ticket to go. */
+  waiters: Array<Request> | undefined
+}
+
+interface NodeEntry {
+  readonly node: string
+  readonly tails: Array<Ticket | undefined>
+  readonly counts: [number, number, number, number, number]
+  total: number
+}
+
+export type State = "waiting" | "granted" | "upgrading" | "ended"
+
+/** One request for nodes, in force from `request` to `release`. Fields are read-only for callers. */
+export interface Request {
+  readonly stamp: number
+  readonly tickets: Array<Ticket>
+  /** Who asks, for people and for `holders`. */
+  readonly owner: unknown
+  /** Requests that the same flow holds while it asks for this one. */
+  readonly holding: ReadonlyArray<Request>
+  state: State
+  waitsFor: Ticket | undefined
+  /** Called once when the request, or its upgrade, is granted. */
+  granted: (() => void) | undefined
+  upgrade: Upgrade | undefined
+}
+
+interface Upgrade {
+  readonly changed: ReadonlyArray<NodeMode>
+  /** Tickets at the tail of the target modes: they stop later arrivals while the upgrade waits. */
+  readonly tail: Request
+}
+
+/** Nodes kept while idle before a sweep, at least. */
+export const idleNodesMin = 4096
+
+/** A cycle of requests each waiting for the next; the first is the one that would have closed it. */
+export type Cycle = ReadonlyArray<Request>
+
+export class LockTable {
+  private nodes = new Map<string, NodeEntry>()
+  private stamps = 0
+  private idle = 0
+  /** Times a waiting request was looked at again: a release should cost one or two, however many wait. */
+  wakeUps = 0
+
+  /** Requests on a node, in stamp order: holders first, then waiters. */
+  requestsAt(node: string): ReadonlyArray<{ readonly request: Request; readonly mode: Mode }> {
+    const entry = this.nodes.get(node)
+    if (entry === undefined) return []
+    const found: Array<{ request: Request; mode: Mode }> = []
+    for (const tail of entry.tails) {
+      for (let t = tail; t !== undefined; t = t.before) found.push({ request: t.request, mode: t.mode })
+    }
+    return found.sort((a, b) => a.request.stamp - b.request.stamp)
+  }
+
+  /** Nodes with a ticket. */
+  occupied(): ReadonlyArray<string> {
+    const found: Array<string> = []
+    for (const entry of this.nodes.values()) if (entry.total > 0) found.push(entry.node)
+    return found
+  }
+
+  /** Nodes kept in memory, idle ones included. */
+  get size(): number {
+    return this.nodes.size
+  }
+
+  /**
+   * Asks. The result's `state` is "granted" or "waiting"; then `granted` is called once, later. A request made while
+   * holding others (`holding`) may close a cycle of waits: then nothing is left behind and the cycle is returned.
+   */
+  request(
+    nodes: ReadonlyArray<NodeMode>,
+    options: { readonly owner: unknown; readonly holding?: ReadonlyArray<Request>; readonly granted: () => void }
+  ): Request | { readonly cycle: Cycle } {
+    const request = this.append(nodes, options.owner, options.holding ?? none)
+    if (this.settle(request)) return request
+    request.granted = options.granted
+    if (request.holding.length > 0) {
+      const cycle = this.cycleThrough(request)
+      if (cycle !== undefined) {
+        this.release(request)
+        return { cycle }
+      }
+    }
+    return request
+  }
+
+  /** As `request`, but takes nothing unless it is free at once. */
+  requestIfFree(nodes: ReadonlyArray<NodeMode>, owner: unknown): Request | undefined {
+    for (const { mode, node } of nodes) {
+      const entry = this.nodes.get(node)
+      if (entry !== undefined && opposedCount(entry, mode) > 0) return undefined
+    }
+    const request = this.append(nodes, owner, none)
+    request.state = "granted"
+    return request
+  }
+
+  /** Gives back, or cancels a request that waits. Doing it twice is no effect. */
+  release(request: Request): void {
+    if (request.state === "ended") return
+    request.state = "ended"
+    request.granted = undefined
+    if (request.waitsFor !== undefined) this.stopWaiting(request)
+    if (request.upgrade !== undefined) this.cancelUpgrade(request)
+    this.unlink(request.tickets)
+  }
+
+  /**
+   * Asks for more on top of a granted request, whose stamp is kept. Returns undefined when granted at once or when
+   * `granted` will be called, and the cycle when waiting would never end (two upgraders of one node, for one): then the
+   * request still holds what it held.
+   */
+  upgrade(
+    request: Request,
+    target: ReadonlyArray<NodeMode>,
+    options: { readonly holding?: ReadonlyArray<Request>; readonly granted: () => void }
+  ): { readonly cycle: Cycle } | undefined {
+    const base = request.tickets.map((t) => ({ node: t.entry.node, mode: t.mode }))
+    const changed = Rules.changed(base, target)
+    if (changed.length === 0) {
+      options.granted()
+      return undefined
+    }
+    const tail = this.append(changed, request.owner, [request, ...(options.holding ?? none)])
+    request.upgrade = { changed, tail }
+    request.state = "upgrading"
+    request.granted = options.granted
+    if (this.settleUpgrade(request)) return undefined
+    const cycle = this.cycleThrough(tail)
+    if (cycle === undefined) return undefined
+    this.cancelUpgrade(request)
+    return { cycle }
+  }
+
+  /** Gives up an upgrade that waits; the request holds what it held. */
+  cancelUpgrade(request: Request): void {
+    const upgrade = request.upgrade
+    if (upgrade === undefined) return
+    request.upgrade = undefined
+    request.granted = undefined
+    if (request.state === "upgrading") request.state = "granted"
+    this.release(upgrade.tail)
+  }
+
+  /** Keeps the stamp and holds only `nodes`, each in a mode that the held one covers; others are given back. */
+  downgrade(request: Request, nodes: ReadonlyArray<NodeMode>): void {
+    const wanted = new Map(nodes.map(({ mode, node }) => [node, mode]))
+    const old = request.tickets.splice(0)
+    for (const ticket of old) {
+      const mode = wanted.get(ticket.entry.node)
+      if (mode !== undefined) request.tickets.push(this.insert(ticket.entry, request, mode))
+    }
+    this.unlink(old)
+  }
+
+  private append(nodes: ReadonlyArray<NodeMode>, owner: unknown, holding: ReadonlyArray<Request>): Request {
+    const request: Request = {
+      stamp: ++this.stamps,
+      tickets: new Array<Ticket>(nodes.length),
+      owner,
+      holding,
+      state: "waiting",
+      waitsFor: undefined,
+      granted: undefined,
+      upgrade: undefined
+    }
+    for (let i = 0; i < nodes.length; i++) {
+      const { mode, node } = nodes[i]!
+      const entry = this.entry(node)
+      const tail = entry.tails[mode]
+      const ticket: Ticket = { entry, request, mode, before: tail, after: undefined, waiters: undefined }
+      if (tail !== undefined) tail.after = ticket
+      entry.tails[mode] = ticket
+      this.count(entry, mode, 1)
+      request.tickets[i] = ticket
+    }
+    return request
+  }
+
+  private entry(node: string): NodeEntry {
+    let entry = this.nodes.get(node)
+    if (entry === undefined) {
+      if (this.idle > idleNodesMin && this.idle * 2 > this.nodes.size) this.sweep()
+      entry = {
+        node,
+        tails: [undefined, undefined, undefined, undefined, undefined],
+        counts: [0, 0, 0, 0, 0],
+        total: 0
+      }
+      this.nodes.set(node, entry)
+      this.idle++
+    }
+    return entry
+  }
+
+  private sweep(): void {
+    const kept = new Map<string, NodeEntry>()
+    for (const [node, entry] of this.nodes) if (entry.total > 0) kept.set(node, entry)
+    this.nodes = kept
+    this.idle = 0
+  }
+
+  private count(entry: NodeEntry, mode: Mode, by: 1 | -1): void {
+    entry.counts[mode] += by
+    if (by === 1 && entry.total === 0) this.idle--
+    entry.total += by
+    if (entry.total === 0) this.idle++
+  }
+
+  /** Puts a ticket at its stamp's place in the list of a mode: behind no later one. Only conversions need it. */
+  private insert(entry: NodeEntry, request: Request, mode: Mode): Ticket {
+    let after: Ticket | undefined
+    let before = entry.tails[mode]
+    while (before !== undefined && before.request.stamp > request.stamp) {
+      after = before
+      before = before.before
+    }
+    const ticket: Ticket = { entry, request, mode, before, after, waiters: undefined }
+    if (before !== undefined) before.after = ticket
+    if (after !== undefined) after.before = ticket
+    else entry.tails[mode] = ticket
+    this.count(entry, mode, 1)
+    return ticket
+  }
+
+  /** Takes tickets away, then looks again at those who waited for one of them. */
+  private unlink(tickets: ReadonlyArray<Ticket>): void {
+    let awake: Array<Request> | undefined
+    for (const ticket of tickets) {
+      const { after, before, entry, mode } = ticket
+      if (before !== undefined) before.after = after
+      if (after !== undefined) after.before = before
+      else entry.tails[mode] = before
+      this.count(entry, mode, -1)
+      if (ticket.waiters !== undefined) {
+        for (const waiter of ticket.waiters) waiter.waitsFor = undefined
+        awake = awake === undefined ? ticket.waiters : awake.concat(ticket.waiters)
+        ticket.waiters = undefined
+      }
+    }
+    if (awake === undefined) return
+    for (const request of awake) {
+      if (request.waitsFor !== undefined || request.state === "ended") continue
+      this.wakeUps++
+      if (request.state === "upgrading") this.settleUpgrade(request)
+      else if (request.state === "waiting" && this.settle(request)) resume(request)
+    }
+  }
+
+  /** Grants if nothing earlier is in the way, else waits for the latest of what is. */
+  private settle(request: Request): boolean {
+    let latest: Ticket | undefined
+    for (const ticket of request.tickets) {
+      // SIX and X exclude themselves, and the own ticket is counted already.
+      if (opposedCount(ticket.entry, ticket.mode) === (ticket.mode >= Rules.SIX ? 1 : 0)) continue
+      for (const mode of Rules.opposed[ticket.mode]!) {
+        const found = nearest(ticket.entry, mode, request.stamp)
+        if (found !== undefined && (latest === undefined || found.request.stamp > latest.request.stamp)) latest = found
+      }
+    }
+    if (latest === undefined) {
+      request.state = "granted"
+      return true
+    }
+    this.waitFor(request, latest)
+    return false
+  }
+
+  private settleUpgrade(request: Request): boolean {
+    const { changed, tail } = request.upgrade!
+    let latest: Ticket | undefined
+    for (const { ticket } of this.upgradeBlockers(request, changed)) {
+      if (latest === undefined || ticket.request.stamp > latest.request.stamp) latest = ticket
+    }
+    if (latest !== undefined) {
+      this.waitFor(request, latest)
+      return false
+    }
+    request.upgrade = undefined
+    const old: Array<Ticket> = []
+    for (const { mode, node } of changed) {
+      const at = request.tickets.findIndex((t) => t.entry.node === node)
+      const stronger = this.insert(this.entry(node), request, mode)
+      if (at === -1) request.tickets.push(stronger)
+      else {
+        old.push(request.tickets[at]!)
+        request.tickets[at] = stronger
+      }
+    }
+    request.state = "granted"
+    tail.state = "ended"
+    this.unlink(old)
+    this.unlink(tail.tickets)
+    resume(request)
+    return true
+  }
+
+  private upgradeBlockers(
+    request: Request,
+    changed: ReadonlyArray<NodeMode>
+  ): ReadonlyArray<{ readonly ticket: Ticket }> {
+    const found: Array<{ ticket: Ticket }> = []
+    const tail = request.upgrade?.tail
+    for (const { mode, node } of changed) {
+      for (const other of Rules.opposed[mode]!) {
+        for (let t = this.nodes.get(node)?.tails[other]; t !== undefined; t = t.before) {
+          const { request: theirs } = t
+          if (theirs === request || theirs === tail) continue
+          const granted = theirs.state === "granted" || theirs.state === "upgrading"
+          const facts = { stamp: theirs.stamp, granted, modeOf: (at: string) => (at === node ? t.mode : undefined) }
+          if (Rules.holdsUpUpgrade(request.stamp, changed, facts)) found.push({ ticket: t })
+        }
+      }
+    }
+    return found
+  }
+
+  private waitFor(request: Request, ticket: Ticket): void {
+    request.waitsFor = ticket
+    if (ticket.waiters === undefined) ticket.waiters = [request]
+    else ticket.waiters.push(request)
+  }
+
+  private stopWaiting(request: Request): void {
+    const waiters = request.waitsFor!.waiters!
+    waiters.splice(waiters.indexOf(request), 1)
+    request.waitsFor = undefined
+  }
+
+  /** Everyone that keeps a waiting request, or an upgrade by its tail, from going on. */
+  private blockersOf(request: Request): ReadonlyArray<Request> {
+    const found = new Set<Request>()
+    const upgrading = request.holding.find((h) => h.upgrade?.tail === request)
+    if (upgrading !== undefined) {
+      for (const { ticket } of this.upgradeBlockers(upgrading, upgrading.upgrade!.changed)) found.add(ticket.request)
+      return [...found]
+    }
+    for (const { entry, mode } of request.tickets) {
+      for (const other of Rules.opposed[mode]!) {
+        for (let t = nearest(entry, other, request.stamp); t !== undefined; t = t.before) found.add(t.request)
+      }
+    }
+    return [...found]
+  }
+
+  /** A cycle of the wait-for graph through `start`, which waits. Edges: waiting to blocker; held to what its flow waits for. */
+  private cycleThrough(start: Request): Cycle | undefined {
+    const waits = new Map<Request, Array<Request>>()
+    for (const entry of this.nodes.values()) {
+      for (const tail of entry.tails) {
+        for (let t = tail; t !== undefined; t = t.before) {
+          const { request } = t
+          if (request.state !== "waiting") continue
+          for (const held of request.holding) {
+            const at = waits.get(held)
+            if (at === undefined) waits.set(held, [request])
+            else if (!at.includes(request)) at.push(request)
+          }
+        }
+      }
+    }
+    const seen = new Set<Request>()
+    const path: Array<Request> = []
+    const visit = (request: Request): boolean => {
+      path.push(request)
+      const waiting = request.state === "waiting" ? this.blockersOf(request) : none
+      for (const next of [...waiting, ...(waits.get(request) ?? none)]) {
+        if (next === start) return true
+        if (seen.has(next)) continue
+        seen.add(next)
+        if (visit(next)) return true
+      }
+      path.pop()
+      return false
+    }
+    return visit(start) ? path : undefined
+  }
+}
+
+const none: ReadonlyArray<Request> = []
+
+/** How many tickets of a node, earlier or later, exclude a mode. */
+const opposedCount = ({ counts, total }: NodeEntry, mode: Mode): number => {
+  switch (mode) {
+    case Rules.IS:
+      return counts[4]
+    case Rules.IX:
+      return counts[2] + counts[3] + counts[4]
+    case Rules.S:
+      return counts[1] + counts[3] + counts[4]
+    case Rules.SIX:
+      return total - counts[0]
+    default:
+      return total
+  }
+}
+
+const nearest = (entry: NodeEntry, mode: Mode, before: number): Ticket | undefined => {
+  let ticket = entry.tails[mode]
+  while (ticket !== undefined && ticket.request.stamp >= before) ticket = ticket.before
+  return ticket
+}
+
+const resume = (request: Request): void => {
+  const granted = request.granted
+  request.granted = undefined
+  granted?.()
+}
