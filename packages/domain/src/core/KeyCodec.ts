@@ -2,9 +2,9 @@
  * The codec of keys: tuples of parts to latin1 strings whose byte order is the order of the tuples. Pure. The format is
  * frozen for ever (docs/KEYS.md, `test/keys.vectors.json`).
  *
- * Each part is a type byte and a body that ends by itself: strings and bytes end with 00 (a 00 within is 00 FF), tuples
- * within tuples end with 00 too, all else has a known length. All type bytes lie between 00 and FF, so a shorter tuple
- * sorts before its extensions and `00 FF` never meets the end of a part.
+ * Each part is a type byte and a body that ends by itself: strings and bytes end with 00 (within them 00 is written 01 01
+ * and 01 is written 01 02), tuples within tuples end with 00 too, all else has a known length. So no part is a prefix of
+ * another one, and as every type byte is above 00, a shorter tuple sorts before its extensions.
  */
 import { bigintBytesMax, type Key, keyBytesMax, KeyError, type Part, Stamp, tupleDepthMax } from "./Key.ts"
 
@@ -81,17 +81,17 @@ export const encodeTuplePrefix = (parts: ReadonlyArray<Part>): Key => {
 const encodeString = (s: string): Key => {
   for (let i = 0; i < s.length; i++) {
     const c = s.charCodeAt(i)
-    if (c === 0 || c > 0x7f) return encodeUtf8(s, i)
+    if (c <= 1 || c > 0x7f) return encodeUtf8(s, i)
   }
   return STRING + s + "\0"
 }
 
-/** UTF-8 by hand, as latin1; 00 becomes 00 FF. Byte order is the order of code points, not of UTF-16 units. */
+/** UTF-8 by hand, as latin1; 00 and 01 are escaped. Byte order is the order of code points, not of UTF-16 units. */
 const encodeUtf8 = (s: string, from: number): Key => {
   let out = STRING + s.slice(0, from)
   for (let i = from; i < s.length; i++) {
     const c = s.charCodeAt(i)
-    if (c === 0) out += "\0\xff"
+    if (c <= 1) out += c === 0 ? "\x01\x01" : "\x01\x02"
     else if (c < 0x80) out += s[i]!
     else if (c < 0x800) out += chr(0xc0 | (c >> 6), 0x80 | (c & 63))
     else if (c < 0xd800 || c > 0xdfff) out += chr(0xe0 | (c >> 12), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63))
@@ -163,7 +163,7 @@ const encodeObject = (part: object | null | undefined, depth: number): Key => {
   }
   if (part instanceof Uint8Array) {
     let out = BYTES
-    for (let i = 0; i < part.length; i++) out += part[i] === 0 ? "\0\xff" : chr(part[i]!)
+    for (let i = 0; i < part.length; i++) out += part[i]! <= 1 ? chr(1, part[i]! + 1) : chr(part[i]!)
     return out + "\0"
   }
   if (part instanceof Stamp) return stampBytes(part.version, part.index)

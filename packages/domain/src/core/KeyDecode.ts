@@ -109,22 +109,27 @@ const decodeBigint = (key: Key, at: number): Decoded => {
   return { part: negative ? -n : n, next: at + 1 + length }
 }
 
-/** Where the body that begins at `at` ends (its 00), and whether an escaped 00 occurs in it. */
-const bodyEnd = (key: Key, at: number): { readonly end: number; readonly escaped: boolean } => {
-  let escaped = false
-  let end = key.indexOf("\0", at)
-  while (end !== -1 && key.charCodeAt(end + 1) === 0xff) {
-    escaped = true
-    end = key.indexOf("\0", end + 2)
-  }
+/** The body of a string or of bytes that begins at `at`, unescaped, and where its 00 is. */
+const decodeBody = (key: Key, at: number): { readonly body: string; readonly end: number } => {
+  const end = key.indexOf("\0", at)
   if (end === -1) throw bad(key, key.length, "it ends within a part")
-  return { end, escaped }
+  const raw = key.slice(at, end)
+  if (!raw.includes("\x01")) return { body: raw, end }
+  let body = ""
+  for (let i = 0; i < raw.length; i++) {
+    if (raw.charCodeAt(i) !== 1) {
+      body += raw[i]!
+      continue
+    }
+    const escaped = raw.charCodeAt(++i)
+    if (escaped !== 1 && escaped !== 2) throw bad(key, at + i, "an escape is followed by neither 01 nor 02")
+    body += escaped === 1 ? "\0" : "\x01"
+  }
+  return { body, end }
 }
 
 const decodeString = (key: Key, at: number): Decoded => {
-  const { end, escaped } = bodyEnd(key, at)
-  let body = key.slice(at, end)
-  if (escaped) body = body.replaceAll("\0\xff", "\0")
+  const { body, end } = decodeBody(key, at)
   for (let i = 0; i < body.length; i++) {
     if (body.charCodeAt(i) > 0x7f) return { part: decodeUtf8(key, at, body), next: end + 1 }
   }
@@ -144,8 +149,7 @@ const decodeUtf8 = (key: Key, at: number, body: string): string => {
 }
 
 const decodeBytes = (key: Key, at: number): Decoded => {
-  const { end, escaped } = bodyEnd(key, at)
-  const body = escaped ? key.slice(at, end).replaceAll("\0\xff", "\0") : key.slice(at, end)
+  const { body, end } = decodeBody(key, at)
   const bytes = new Uint8Array(body.length)
   for (let i = 0; i < body.length; i++) bytes[i] = body.charCodeAt(i)
   return { part: bytes, next: end + 1 }
