@@ -38,6 +38,8 @@ export interface TxView {
   readonly nextIndex: () => number
   /** Wall clock of this attempt in milliseconds since 1970, read once per attempt. */
   readonly nowMillis: () => number
+  /** Identity of the engine (one per opened store): a key for what a collection remembers per store. */
+  readonly store: object
 }
 
 /** Thrown by an operation to wait until something it read changes (as `Tx.retry`). */

@@ -1,0 +1,2 @@
+/** One engine on one backend. */
+export class Engine {}
