@@ -20,7 +20,16 @@
  *   comes back in small steps with later works, so that no work waits for it.
  */
 import { Context, type Effect, Result, Schema, type Scope } from "effect"
-import type { ArrivedPiece, DamagedRange, Entry, Index, Install, PersistWork, Restored, SnapshotMeta } from "./core/Types.ts"
+import type {
+  ArrivedPiece,
+  DamagedRange,
+  Entry,
+  Index,
+  Install,
+  PersistWork,
+  Restored,
+  SnapshotMeta
+} from "./core/Types.ts"
 
 /** The file carries a format that this program is too old to read. Nothing was changed. */
 export class FormatNewer extends Schema.TaggedError<FormatNewer>()("FormatNewer", {
@@ -128,7 +137,16 @@ export type LogStorageReason =
 export class LogStorageError extends Schema.TaggedError<LogStorageError>()("LogStorageError", {
   /** Which log: a path, or a name. */
   storage: Schema.String,
-  operation: Schema.Literals(["open", "persist", "storePiece", "install", "adopt", "readPiece", "readEntries", "close"]),
+  operation: Schema.Literals([
+    "open",
+    "persist",
+    "storePiece",
+    "install",
+    "adopt",
+    "readPiece",
+    "readEntries",
+    "close"
+  ]),
   reason: Schema.Union([
     FormatNewer,
     NotALog,

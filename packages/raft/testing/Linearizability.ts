@@ -50,12 +50,17 @@ export type Verdict<I, O> =
     }
 
 /** Checks a whole history against a model. Throws `HistoryMalformed` for a history that no client can have seen. */
-export const check = <S, I, O>(model: Model<S, I, O>, history: History<I, O>, limits: Partial<Limits> = {}): Verdict<I, O> => {
+export const check = <S, I, O>(
+  model: Model<S, I, O>,
+  history: History<I, O>,
+  limits: Partial<Limits> = {}
+): Verdict<I, O> => {
   validate(history)
   const bounds = { ...defaultLimits, ...limits }
   const spent: Spent = { steps: 0, startedAt: bounds.now?.() ?? 0 }
   const orders = new Map<string | undefined, ReadonlyArray<Operation<I, O>>>()
-  const undecided: Array<{ readonly partition: string | undefined; readonly found: Found<I, O> & { _tag: "GaveUp" } }> = []
+  const undecided: Array<{ readonly partition: string | undefined; readonly found: Found<I, O> & { _tag: "GaveUp" } }> =
+    []
   for (const [partition, operations] of split(model, history)) {
     const refuted = model.refute?.(operations)
     const found = search(model, refuted ?? operations, bounds, spent)
@@ -70,7 +75,10 @@ export const check = <S, I, O>(model: Model<S, I, O>, history: History<I, O>, li
   const partitions = undecided.map(({ partition }) => partition)
   const text =
     `undecided: ${model.name}: ${limit} (${bounds[limit]}) was reached after ${spent.steps} steps; ` +
-    `no verdict on ${partitions.map((partition) => partition ?? "the whole object").slice(0, 10).join(", ")}. ` +
+    `no verdict on ${partitions
+      .map((partition) => partition ?? "the whole object")
+      .slice(0, 10)
+      .join(", ")}. ` +
     `Raise the limit, or record fewer unknown operations`
   return { _tag: "Undecided", limit, partitions, text, steps: spent.steps }
 }
@@ -88,7 +96,10 @@ const violated = <S, I, O>(
 }
 
 /** By partition; one operation that touches the whole object keeps everything together. */
-const split = <S, I, O>(model: Model<S, I, O>, history: History<I, O>): Map<string | undefined, Array<Operation<I, O>>> => {
+const split = <S, I, O>(
+  model: Model<S, I, O>,
+  history: History<I, O>
+): Map<string | undefined, Array<Operation<I, O>>> => {
   const parts = new Map<string | undefined, Array<Operation<I, O>>>()
   for (const operation of history) {
     const partition = model.partition?.(operation.input)

@@ -95,7 +95,9 @@ export class HistoryRecorder<I, O> {
 export const toNdjson = <I, O>(history: History<I, O>): string =>
   history
     .map(({ call, client, id, input, output, returned }) =>
-      JSON.stringify(returned === undefined ? { id, client, call, input } : { id, client, call, returned, input, output })
+      JSON.stringify(
+        returned === undefined ? { id, client, call, input } : { id, client, call, returned, input, output }
+      )
     )
     .join("\n")
 
@@ -109,7 +111,9 @@ export const fromNdjson = <I, O>(text: string): History<I, O> => {
         const row = JSON.parse(line)
         return { returned: undefined, ...row, output: "returned" in row ? row.output : unknown }
       } catch (cause) {
-        throw new HistoryMalformed(`line ${index + 1} of the history is no JSON object: ${line.slice(0, 80)}`, { cause })
+        throw new HistoryMalformed(`line ${index + 1} of the history is no JSON object: ${line.slice(0, 80)}`, {
+          cause
+        })
       }
     })
   validate(history)

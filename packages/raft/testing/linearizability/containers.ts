@@ -69,7 +69,11 @@ export const queue = (
     step: (state, input, output) => {
       if (input.op === "offer") {
         const fits = state.length < capacity
-        return output === unknown || output === null || output === fits ? (fits ? [...state, input.value] : state) : illegal
+        return output === unknown || output === null || output === fits
+          ? fits
+            ? [...state, input.value]
+            : state
+          : illegal
       }
       const answer = input.op === "size" ? state.length : (state[0] ?? null)
       if (output !== unknown && valueKey(output) !== valueKey(answer)) return illegal

@@ -69,7 +69,9 @@ class Shrinker<S, I, O> {
 
   /** The first return after which the history is broken. Cost: log n searches. */
   shortestPrefix(operations: Operations<I, O>): Operations<I, O> {
-    const returns = operations.flatMap(({ returned }) => (returned === undefined ? [] : [returned])).sort((a, b) => a - b)
+    const returns = operations
+      .flatMap(({ returned }) => (returned === undefined ? [] : [returned]))
+      .sort((a, b) => a - b)
     let low = 0
     let high = returns.length - 1
     while (low < high) {
@@ -86,9 +88,11 @@ class Shrinker<S, I, O> {
     let strong = operations.filter(({ output }) => output !== unknown).sort((a, b) => a.call - b.call)
     let weak: Operations<I, O> = operations.filter(({ output }) => output === unknown)
     for (let size = strong.length >>> 1; size >= 1; size >>>= 1) {
-      for (let from = 0; from < strong.length; ) {
+      for (let from = 0; from < strong.length;) {
         const rest = [...strong.slice(0, from), ...strong.slice(from + size)]
-        const weakened = strong.slice(from, from + size).filter(({ input, output }) => !this.#model.observes(input, output))
+        const weakened = strong
+          .slice(from, from + size)
+          .filter(({ input, output }) => !this.#model.observes(input, output))
         const nextWeak = [...weak, ...weakened.map(asUnknown)]
         if (rest.length > 0 && this.#broken([...rest, ...nextWeak])) {
           strong = rest
@@ -115,7 +119,9 @@ const explain = <S, I, O>(model: Model<S, I, O>, core: Operations<I, O>, powerle
     const what = `${operation.client}: ${model.show(operation.input, operation.output)}`
     if (operation.call > firstReturn) return `${what} was called only after another of these had returned`
     const next = model.step(state, operation.input, operation.output)
-    return next === illegal ? `${what} cannot be: the state is ${model.showState(state)}` : `${what} leads to a dead end`
+    return next === illegal
+      ? `${what} cannot be: the state is ${model.showState(state)}`
+      : `${what} leads to a dead end`
   })
   return { deepest, state: model.showState(state), stuck }
 }
@@ -167,5 +173,7 @@ export const render = <S, I, O>(model: Model<S, I, O>, example: Counterexample<I
 const clients = <I, O>(operations: Operations<I, O>): string => {
   const counts = new Map<string, number>()
   for (const { client } of operations) counts.set(client, (counts.get(client) ?? 0) + 1)
-  return Array.from(counts, ([client, count]) => `${client} ${count}`).slice(0, 10).join(", ")
+  return Array.from(counts, ([client, count]) => `${client} ${count}`)
+    .slice(0, 10)
+    .join(", ")
 }

@@ -40,7 +40,7 @@ const usefulWrites = (
     if (input.op === "read" && output !== unknown) needed.add(valueKey(output))
     if (input.op === "cas") needed.add(valueKey(input.from))
   }
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false
     for (const { input } of unknowns) {
       if (input.op !== "cas" || !needed.has(valueKey(input.to)) || needed.has(valueKey(input.from))) continue

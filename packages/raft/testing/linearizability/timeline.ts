@@ -32,7 +32,9 @@ interface Placed<I, O> {
 
 /** Events by rank, so that long silences take no room; each client gets as many rows as it had calls at once. */
 const layout = <I, O>(operations: ReadonlyArray<Operation<I, O>>) => {
-  const times = Array.from(new Set(operations.flatMap(({ call, returned }) => [call, returned ?? call]))).sort((a, b) => a - b)
+  const times = Array.from(new Set(operations.flatMap(({ call, returned }) => [call, returned ?? call]))).sort(
+    (a, b) => a - b
+  )
   const rank = new Map(times.map((time, index) => [time, index]))
   const last = times.length
   const rows: Array<{ readonly client: string; free: number }> = []
