@@ -1,0 +1,159 @@
+/**
+ * What a row of the bench is made of, and loops that measure. A row has workloads, a workload has subjects: ours, a peer
+ * that does the same, and a limit that no program of ours can pass. Each subject runs alone in a process of its own, so
+ * that none is slowed by shapes that V8 has learnt from another; the three of one repetition run one after the other,
+ * so that a noisy machine disturbs all alike. Only ratios within one repetition are evidence.
+ */
+import * as Effect from "effect/Effect"
+
+/** `perSecond`: more is better. `micros`: less is better, a median. */
+export type Unit = "perSecond" | "micros"
+
+export interface Measure {
+  readonly value: number
+  /** Runs of a transaction body for each commit. */
+  readonly attempts?: number
+  /** Further figures, printed beside: percentiles, fairness, bytes. */
+  readonly details?: Readonly<Record<string, number>>
+}
+
+export interface Subject {
+  readonly name: string
+  /** Warms up, then measures for about `seconds`. Throws when the work done turns out wrong: a fast lie is no result. */
+  readonly run: (seconds: number) => Promise<Measure>
+}
+
+/** What a workload has to reach. `speed` is ours over the peer's (or the limit's), above 1 if ours is faster. */
+export interface Target {
+  readonly of: "peer" | "limit"
+  readonly floor: number
+  readonly aim: number
+}
+
+/** A bound on a figure of ours alone: `value`, `attempts`, or a name from `details`. */
+export interface Bound {
+  readonly of: string
+  readonly max?: number
+  readonly min?: number
+  readonly aim?: number
+}
+
+export interface Workload {
+  readonly name: string
+  readonly unit: Unit
+  readonly ours: Subject
+  readonly peer?: Subject
+  readonly limit?: Subject
+  readonly targets?: ReadonlyArray<Target>
+  readonly bounds?: ReadonlyArray<Bound>
+}
+
+export interface Row {
+  readonly id: string
+  readonly title: string
+  readonly workloads: ReadonlyArray<Workload>
+}
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+export const percentile = (values: ReadonlyArray<number>, fraction: number): number => {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))] ?? Number.NaN
+}
+
+const WARM_UP_SHARE = 0.4
+
+/** Rate of a synchronous function, called in chunks so that the clock costs nothing. */
+export const syncRate = (f: () => void, seconds: number, chunk = 200): number => {
+  const loop = (until: number): readonly [number, number] => {
+    const started = performance.now()
+    let count = 0
+    let now = started
+    while (now - started < until * 1000) {
+      for (let i = 0; i < chunk; i++) f()
+      count += chunk
+      now = performance.now()
+    }
+    return [count, (now - started) / 1000]
+  }
+  loop(seconds * WARM_UP_SHARE)
+  const [count, elapsed] = loop(seconds)
+  return count / elapsed
+}
+
+/** Rate of an effect run again and again by one fiber, `chunk` times a turn of the loop that looks at the clock. */
+export const effectRate = <E, R>(
+  self: Effect.Effect<unknown, E, R>,
+  seconds: number,
+  chunk = 500
+): Effect.Effect<number, E, R> =>
+  Effect.gen(function* () {
+    for (const [share, isLast] of [
+      [WARM_UP_SHARE, false],
+      [1, true]
+    ] as const) {
+      const started = performance.now()
+      let count = 0
+      let now = started
+      while (now - started < seconds * share * 1000) {
+        for (let i = 0; i < chunk; i++) yield* self
+        count += chunk
+        now = performance.now()
+      }
+      if (isLast) return count / ((now - started) / 1000)
+    }
+    return Number.NaN
+  })
+
+export interface Contention {
+  readonly perSecond: number
+  /** Commits of the least lucky fiber over those of the luckiest. */
+  readonly fairness: number
+  readonly commits: number
+}
+
+/** `fibers` fibers run their own body until the time is over; counts the commits of each after the warm-up. */
+export const contendedRate = <E, R>(
+  body: (fiber: number) => Effect.Effect<unknown, E, R>,
+  options: { readonly fibers: number; readonly seconds: number; readonly onMeasure?: () => void }
+): Effect.Effect<Contention, E, R> =>
+  Effect.gen(function* () {
+    const counts = new Float64Array(options.fibers)
+    const indices = Array.from({ length: options.fibers }, (_, index) => index)
+    const started = performance.now()
+    const measureFrom = started + options.seconds * WARM_UP_SHARE * 1000
+    const end = measureFrom + options.seconds * 1000
+    let isMeasuring = false
+    yield* Effect.forEach(
+      indices,
+      (index) =>
+        Effect.gen(function* () {
+          const one = body(index)
+          let now = started
+          while (now < end) {
+            yield* one
+            now = performance.now()
+            if (now >= measureFrom && now < end) {
+              if (!isMeasuring) {
+                isMeasuring = true
+                options.onMeasure?.()
+              }
+              counts[index]! += 1
+            }
+          }
+        }),
+      { concurrency: "unbounded", discard: true }
+    )
+    const commits = counts.reduce((sum, count) => sum + count, 0)
+    return { perSecond: commits / options.seconds, fairness: Math.min(...counts) / Math.max(...counts), commits }
+  })
+
+/** Median and tail in microseconds of times in milliseconds. */
+export const latencies = (millis: ReadonlyArray<number>): Measure => ({
+  value: percentile(millis, 0.5) * 1000,
+  details: { p99Micros: percentile(millis, 0.99) * 1000, samples: millis.length }
+})

@@ -1,0 +1,25 @@
+/** The rows that there are. A row is loaded when it is asked for, so one that is broken leaves the others alone. */
+import type { Row } from "./lib.ts"
+
+/** Programs of their own that print JSON lines: passed through, not measured by this harness. */
+export interface Script {
+  readonly script: string
+  readonly title: string
+}
+
+export interface Entry {
+  readonly title: string
+  readonly load: () => Promise<Row>
+}
+
+export const rows: Readonly<Record<string, Entry | Script>> = {
+  "7": { title: "uncontended transaction in process", load: async () => (await import("./rows/uncontended.ts")).row },
+  "8": { title: "contended counter in process", load: async () => (await import("./rows/contended.ts")).row },
+  "22": { title: "notice of a change in process", load: async () => (await import("./rows/notice.ts")).row },
+  "23": { title: "the layer over a backend's machine", load: async () => (await import("./rows/layer.ts")).row },
+  queue: { title: "DQueue, short and long", load: async () => (await import("./rows/queue.ts")).row },
+  map: { title: "DMap, small and of a million entries", load: async () => (await import("./rows/map.ts")).row },
+  core: { title: "the Raft core alone", script: "raft-core.ts" },
+  checker: { title: "the linearizability checker", script: "linearizability.ts" },
+  sim: { title: "the Raft simulator", script: "simulation.ts" }
+}
