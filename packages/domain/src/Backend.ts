@@ -6,38 +6,24 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { Change, CommitId, CommitRecord, CommitRequest, Cell, Entry, Outcome, Range, Reply } from "./core/Commit.ts"
+import type {
+  Change,
+  ChangesRequest,
+  CommitId,
+  CommitRecord,
+  CommitRequest,
+  Cell,
+  Entry,
+  Outcome,
+  Range,
+  ReadReply,
+  ReadRequest,
+  Reply
+} from "./core/Commit.ts"
 import type { Key } from "./core/Key.ts"
+import type { Limits } from "./core/Limits.ts"
 import type { Version } from "./core/Version.ts"
 import type { StoreError } from "./StoreError.ts"
-
-/** Keys and ranges to read at one version. */
-export interface ReadRequest {
-  readonly keys: ReadonlyArray<Key>
-  readonly ranges: ReadonlyArray<Range>
-  /** As of this version if the store still has it, else at a newer one. */
-  readonly at?: Version | undefined
-}
-
-export interface ReadReply {
-  /** The one version of everything below. */
-  readonly version: Version
-  /** In the order asked; `undefined` is absence. */
-  readonly cells: ReadonlyArray<Cell | undefined>
-  /** In the order asked, each in key order (descending when `reverse`). */
-  readonly ranges: ReadonlyArray<ReadonlyArray<Entry>>
-  /** When `version` is not the `at` asked for: keys changed in (at, version], or that the store does not know them. */
-  readonly changed?: ReadonlyArray<Key> | "unknown" | undefined
-}
-
-export interface ChangesRequest {
-  /** Commits after this version. */
-  readonly from: Version
-  /** Only keys within these; all when empty or left out. */
-  readonly ranges?: ReadonlyArray<{ readonly start: Key; readonly end: Key }> | undefined
-  /** `false`: keys alone, for waiters. */
-  readonly values: boolean
-}
 
 /** What a store promises and bounds. Units are in the names. */
 export interface Capabilities {
@@ -53,23 +39,7 @@ export interface Capabilities {
   readonly limits: Limits
 }
 
-/** Every limit has a unit and a typed error (`StoreError` reason `LimitExceeded`) beyond it. */
-export interface Limits {
-  readonly keyBytes: number
-  readonly valueBytes: number
-  /** Sum of key and value bytes of one request's reads, ranges and writes. */
-  readonly requestBytes: number
-  readonly requestWrites: number
-  readonly batchRequests: number
-  /** Keys one `DeleteRange` may remove. */
-  readonly deleteRangeKeys: number
-  /** Outcomes kept per session. */
-  readonly outcomesPerSession: number
-  /** Sessions whose outcomes are kept. */
-  readonly sessions: number
-  /** Commits kept for `changes`, range validation and `changed`. */
-  readonly recentCommits: number
-}
+export type { ChangesRequest, Limits, ReadReply, ReadRequest }
 
 /**
  * Optional synchronous lane of a store in memory. Same laws as the Effect methods; the suite runs both. Nothing here may

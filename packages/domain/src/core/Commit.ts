@@ -26,6 +26,25 @@ export interface Range {
   readonly reverse?: boolean | undefined
 }
 
+/** Keys and ranges to read at one version. */
+export interface ReadRequest {
+  readonly keys: ReadonlyArray<Key>
+  readonly ranges: ReadonlyArray<Range>
+  /** As of this version if the store still has it, else at a newer one. */
+  readonly at?: Version | undefined
+}
+
+export interface ReadReply {
+  /** The one version of everything below. */
+  readonly version: Version
+  /** In the order asked; `undefined` is absence. */
+  readonly cells: ReadonlyArray<Cell | undefined>
+  /** In the order asked, each in key order (descending when `reverse`). */
+  readonly ranges: ReadonlyArray<ReadonlyArray<Entry>>
+  /** When `version` is not the `at` asked for: keys changed in (at, version], or that the store does not know them. */
+  readonly changed?: ReadonlyArray<Key> | "unknown" | undefined
+}
+
 /** Identity of one commit. `sequence` rises within a session; a resent request carries the same id. */
 export interface CommitId {
   /** Names one engine in one process life; 22 latin1 characters from a random source. */
@@ -195,3 +214,13 @@ export interface Gap {
 }
 
 export type Change = CommitRecord | Progress | Gap
+
+/** What to follow of the commits. */
+export interface ChangesRequest {
+  /** Commits after this version. */
+  readonly from: Version
+  /** Only keys within these; all when empty or left out. */
+  readonly ranges?: ReadonlyArray<{ readonly start: Key; readonly end: Key }> | undefined
+  /** `false`: keys alone, for waiters. */
+  readonly values: boolean
+}

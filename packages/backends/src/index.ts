@@ -1,0 +1,2 @@
+/** Stores for Weft. */
+export * as InprocBackend from "./InprocBackend.ts"

@@ -1,0 +1,453 @@
+/**
+ * THE meaning of a commit. Pure: a view of a store and a batch in, replies and a delta out.
+ *
+ * Stores run it (in memory, file, Ceph, Raft) or repeat it on the same vectors (Redis). A request is judged on the store
+ * with all earlier requests of its batch applied, in this order, and the first that holds is its reply:
+ * 1. `Refused` by `Limits.check`: from the request alone; the id is not remembered;
+ * 2. an id that is known: `Committed` at its version, or `Conflict` without keys when it was rejected;
+ * 3. `TooOld`: the sequence is below its session's floor; or the session is unknown and `base` below the horizon; or
+ *    `base` is of another epoch or ahead of the store (not for a `seal`, which cannot take effect);
+ * 4. `seal`: the id is rejected from now on;
+ * 5. `Conflict`: every read and range that does not hold, and the first request it stood on that did not take effect;
+ * 6. `Refused` by the cells: an `Add` to no counter or out of the safe integers, a `DeleteRange` of too many keys, two
+ *    appends of one key; the id is rejected;
+ * 7. `Committed`: at the next version, or, when no cell changes, at the present one.
+ *
+ * Invariants: replies match the batch one to one; the version rises by one per request that changes a cell; a request
+ * whose reply is not `Committed` changes no cell.
+ */
+import type {
+  CommitId,
+  CommitRecord,
+  CommitRequest,
+  Cell,
+  Conflict,
+  Entry,
+  KeyChange,
+  RangeCheck,
+  ReadCheck,
+  Refused,
+  Reply,
+  TooOld,
+  Write
+} from "./Commit.ts"
+import { prefixEnd, type Key } from "./Key.ts"
+import { stampBytes } from "./KeyCodec.ts"
+import * as Limits from "./Limits.ts"
+import { fromCounter, toCounter, type Value } from "./Value.ts"
+import * as Version from "./Version.ts"
+
+/** Number of these rules. A new kind of write raises it; stores refuse what their own number does not know. */
+export const rules = 1
+
+/** What a session's memory says of a sequence: committed at a version, rejected, or nothing. */
+export type Known = { readonly committed: boolean; readonly version: Version.Version }
+
+/** Memory of one session. Sequences below `floor` are forgotten and refused. */
+export interface SessionView {
+  readonly floor: number
+  readonly known: (sequence: number) => Known | undefined
+}
+
+/** A store before the batch, as far as `needs(batch)` asks. */
+export interface View {
+  readonly version: Version.Version
+  /** Oldest base of a request whose session is not known any more. */
+  readonly horizon: Version.Version
+  readonly limits: Limits.Limits
+  readonly cell: (key: Key) => Cell | undefined
+  /** All entries of [start, end) in key order. */
+  readonly entries: (start: Key, end: Key) => ReadonlyArray<Entry>
+  /** Whether a commit after `since` changed a key of [start, end); `undefined` when commits that far back are forgotten. */
+  readonly changed: (start: Key, end: Key, since: Version.Version) => boolean | undefined
+  readonly session: (session: string) => SessionView | undefined
+}
+
+/** An outcome to remember, in order. It lifts the floor of its session to `resolvedBelow`. */
+export interface OutcomeRecord {
+  readonly id: CommitId
+  readonly resolvedBelow: number
+  readonly committed: boolean
+  readonly version: Version.Version
+}
+
+/** What a batch does to a store. */
+export interface Delta {
+  /** The store's version afterwards. */
+  readonly version: Version.Version
+  /** Requests that changed cells, in order. */
+  readonly commits: ReadonlyArray<CommitRecord>
+  readonly outcomes: ReadonlyArray<OutcomeRecord>
+  /** Last cell of every key that changed; `undefined` is absence. */
+  readonly cells: ReadonlyMap<Key, Cell | undefined>
+}
+
+/** What `apply` looks at: a store whose view is partial loads these first. */
+export interface Needs {
+  readonly keys: ReadonlyArray<Key>
+  /** Ranges whose entries are looked at: deleted ones, and checked ones where the commits since are forgotten. */
+  readonly ranges: ReadonlyArray<{ readonly start: Key; readonly end: Key }>
+  readonly sessions: ReadonlyArray<string>
+}
+
+/** Keys, ranges and sessions that `apply(view, batch)` may look at. Cost: O(batch). */
+export const needs = (batch: ReadonlyArray<CommitRequest>): Needs => {
+  const keys = new Set<Key>()
+  const ranges: Array<{ readonly start: Key; readonly end: Key }> = []
+  const sessions = new Set<string>()
+  for (const request of batch) {
+    if (request.id !== undefined) sessions.add(request.id.session)
+    for (const read of request.reads) keys.add(read.key)
+    for (const { end, start } of request.ranges) ranges.push({ start, end })
+    for (const write of request.writes) {
+      if (write._tag === "DeleteRange") ranges.push({ start: write.start, end: write.end })
+      else if (write._tag !== "Append") keys.add(write.key)
+    }
+  }
+  return { keys: [...keys], ranges, sessions: [...sessions] }
+}
+
+/** Judges a batch. Changes nothing: the delta says what to store. Cost: O(batch), ranges by their entries. */
+export const apply = (
+  view: View,
+  batch: ReadonlyArray<CommitRequest>
+): { readonly replies: ReadonlyArray<Reply>; readonly delta: Delta } => {
+  const state = new Pending(view)
+  const tooMany = batch.length > view.limits.batchRequests
+  for (const request of batch) {
+    state.replies.push(
+      tooMany ? Limits.exceeded("batchRequests", view.limits, batch.length) : one(state, batch, request)
+    )
+  }
+  const { cells, commits, outcomes, replies, version } = state
+  return { replies, delta: { version, commits, outcomes, cells } }
+}
+
+/** A batch under way: the store with the requests so far. */
+class Pending {
+  readonly view: View
+  version: Version.Version
+  readonly replies: Array<Reply> = []
+  readonly commits: Array<CommitRecord> = []
+  /** Index of the request that made `commits[i]`. */
+  readonly makers: Array<number> = []
+  readonly outcomes: Array<OutcomeRecord> = []
+  readonly cells = new Map<Key, Cell | undefined>()
+  readonly sessions = new Map<string, { floor: number; readonly known: Map<number, Known> }>()
+
+  constructor(view: View) {
+    this.view = view
+    this.version = view.version
+  }
+
+  cell(key: Key): Cell | undefined {
+    const own = this.cells.get(key)
+    return own !== undefined || this.cells.has(key) ? own : this.view.cell(key)
+  }
+
+  entries(start: Key, end: Key): ReadonlyArray<Entry> {
+    if (!(start < end)) return []
+    const stored = this.view.entries(start, end)
+    if (this.cells.size === 0) return stored
+    const merged = new Map(stored.map((entry) => [entry.key, entry.cell]))
+    for (const [key, cell] of this.cells) {
+      if (key < start || key >= end) continue
+      if (cell === undefined) merged.delete(key)
+      else merged.set(key, cell)
+    }
+    return [...merged].map(([key, cell]) => ({ key, cell })).sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  /** As `View.changed`, on the store with the requests so far. */
+  changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
+    if (since > this.version) return undefined
+    if (this.commits.some((commit) => commit.version > since && touches(commit.changes, start, end))) return true
+    return since >= this.view.version ? false : this.view.changed(start, end, since)
+  }
+
+  floorOf(session: string): number | undefined {
+    return this.sessions.get(session)?.floor ?? this.view.session(session)?.floor
+  }
+
+  known(id: CommitId): Known | undefined {
+    const floor = this.floorOf(id.session)
+    if (floor === undefined || id.sequence < floor) return undefined
+    return this.sessions.get(id.session)?.known.get(id.sequence) ?? this.view.session(id.session)?.known(id.sequence)
+  }
+
+  remember(request: CommitRequest, committed: boolean, version: Version.Version): void {
+    const { id, resolvedBelow } = request
+    if (id === undefined) return
+    this.outcomes.push({ id, resolvedBelow, committed, version })
+    const floor = Math.max(
+      this.floorOf(id.session) ?? 0,
+      resolvedBelow,
+      id.sequence - this.view.limits.outcomesPerSession + 1
+    )
+    const session = this.sessions.get(id.session) ?? { floor, known: new Map<number, Known>() }
+    session.floor = floor
+    session.known.set(id.sequence, { committed, version })
+    this.sessions.set(id.session, session)
+  }
+}
+
+const touches = (changes: ReadonlyArray<KeyChange>, start: Key, end: Key): boolean =>
+  changes.some(({ key }) => start <= key && key < end)
+
+const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: CommitRequest): Reply => {
+  const { view } = state
+  const index = state.replies.length
+  const malformed = Limits.check(view.limits, request, index)
+  if (malformed !== undefined) return malformed
+  const known = request.id === undefined ? undefined : state.known(request.id)
+  if (known !== undefined)
+    return known.committed ? { _tag: "Committed", version: known.version } : rejected(state.version)
+  if (isTooOld(state, request)) return tooOld(view.horizon, state.version)
+  if (request.seal === true) {
+    state.remember(request, false, state.version)
+    return rejected(state.version)
+  }
+  const conflict = validate(state, batch, request)
+  if (conflict !== undefined) {
+    state.remember(request, false, state.version)
+    return conflict
+  }
+  const planned = plan(state, request.writes)
+  if (!(planned instanceof Map)) {
+    state.remember(request, false, state.version)
+    return planned
+  }
+  return take(state, request, index, planned)
+}
+
+const rejected = (version: Version.Version): Conflict => ({ _tag: "Conflict", keys: [], ranges: [], version })
+
+const isTooOld = (state: Pending, { base, id, seal }: CommitRequest): boolean => {
+  const isOfThisLife = base <= state.version && Version.epochOf(base) === Version.epochOf(state.version)
+  if (!isOfThisLife && seal !== true) return true
+  if (id === undefined) return false
+  const floor = state.floorOf(id.session)
+  return floor === undefined ? base < state.view.horizon : id.sequence < floor
+}
+
+/** The refusal of a request that could be a late double. */
+export const tooOld = (horizon: Version.Version, version: Version.Version): TooOld => ({
+  _tag: "TooOld",
+  horizon: Math.max(horizon, Version.make(Version.epochOf(version), 0)),
+  version
+})
+
+/** Every check of the request that does not hold, or `undefined`. */
+const validate = (
+  state: Pending,
+  batch: ReadonlyArray<CommitRequest>,
+  request: CommitRequest
+): Conflict | undefined => {
+  const keys: Array<Conflict["keys"][number]> = []
+  const ranges: Array<Conflict["ranges"][number]> = []
+  let dependsOn: number | undefined
+  for (const read of request.reads) {
+    const expected = expectedOf(state, batch, read)
+    if (expected === undefined) {
+      dependsOn = Math.min(dependsOn ?? Infinity, read.after!)
+      continue
+    }
+    const actual = state.cell(read.key)?.version ?? Version.none
+    if (actual !== expected) keys.push({ key: read.key, expected, actual })
+  }
+  for (const range of request.ranges) {
+    const verdict = range.after === undefined ? holds(state, range) : holdsAfter(state, batch, range, range.after)
+    if (verdict === true) continue
+    if (typeof verdict === "number") dependsOn = Math.min(dependsOn ?? Infinity, verdict)
+    else ranges.push({ start: range.start, end: range.end, expected: range.version })
+  }
+  if (keys.length === 0 && ranges.length === 0 && dependsOn === undefined) return undefined
+  const conflict: Conflict = { _tag: "Conflict", keys, ranges, version: state.version }
+  return dependsOn === undefined ? conflict : { ...conflict, dependsOn }
+}
+
+/** The version a read stands on; `undefined` when the request it stands on did not take effect. */
+const expectedOf = (
+  state: Pending,
+  batch: ReadonlyArray<CommitRequest>,
+  read: ReadCheck
+): Version.Version | undefined => {
+  if (read.after === undefined) return read.version
+  const reply = state.replies[read.after]!
+  if (reply._tag !== "Committed") return undefined
+  return leaves(batch[read.after]!, reply.version, read.key) ? reply.version : Version.none
+}
+
+/** Whether a request that took effect at `version` leaves `key` present: by its last write that meets the key. */
+export const leaves = (request: CommitRequest, version: Version.Version, key: Key): boolean => {
+  for (let i = request.writes.length - 1; i >= 0; i--) {
+    const write = request.writes[i]!
+    switch (write._tag) {
+      case "Set":
+      case "Add":
+        if (write.key === key) return true
+        break
+      case "Delete":
+        if (write.key === key) return false
+        break
+      case "DeleteRange":
+        if (write.start <= key && key < write.end) return false
+        break
+      case "Append":
+        if (appendKey(write, version) === key) return true
+    }
+  }
+  return false
+}
+
+/** The key of an append that took effect at `version`. */
+export const appendKey = (write: Extract<Write, { readonly _tag: "Append" }>, version: Version.Version): Key =>
+  write.prefix + stampBytes(version, write.index) + write.suffix
+
+/** Whether a range is as it was read, on the store with all earlier requests of the batch. */
+const holds = (state: Pending, range: RangeCheck): boolean => {
+  const changed = state.changed(range.start, range.end, range.version)
+  return changed === undefined ? isSame(state.entries(range.start, range.end), range.entries) : !changed
+}
+
+/** `true`, `false`, or the index of a request that the range stood on and that did not take effect. */
+const holdsAfter = (
+  state: Pending,
+  batch: ReadonlyArray<CommitRequest>,
+  range: RangeCheck,
+  after: number
+): boolean | number => {
+  const { end, start, version } = range
+  const { view } = state
+  const before =
+    version > view.version ? undefined : version === view.version ? false : view.changed(start, end, version)
+  if (before ?? !isSame(start < end ? view.entries(start, end) : [], range.entries)) return false
+  for (let k = 0; k <= after; k++) {
+    if (state.replies[k]!._tag !== "Committed" && writesIn(batch[k]!, start, end)) return k
+  }
+  return !state.commits.some((commit, i) => state.makers[i]! > after && touches(commit.changes, start, end))
+}
+
+/** Whether a request may write in [start, end), by its writes alone. */
+const writesIn = (request: CommitRequest, start: Key, end: Key): boolean =>
+  request.writes.some((write) => {
+    if (write._tag === "DeleteRange") return write.start < end && start < write.end && write.start < write.end
+    if (write._tag !== "Append") return start <= write.key && write.key < end
+    return write.prefix < end && start < prefixEnd(write.prefix)
+  })
+
+const isSame = (actual: ReadonlyArray<Entry>, expected: RangeCheck["entries"]): boolean =>
+  expected !== undefined &&
+  actual.length === expected.length &&
+  actual.every((entry, i) => entry.key === expected[i]!.key && entry.cell.version === expected[i]!.version)
+
+/** What each key would hold after the writes, or why they are refused. */
+const plan = (state: Pending, writes: ReadonlyArray<Write>): Map<Key, Value | undefined> | Refused => {
+  const planned = new Map<Key, Value | undefined>()
+  const appended = new Set<Key>()
+  for (const write of writes) {
+    switch (write._tag) {
+      case "Set":
+        planned.set(write.key, write.value)
+        break
+      case "Delete":
+        planned.set(write.key, undefined)
+        break
+      case "DeleteRange": {
+        const removed = planDeleteRange(state, planned, write.start, write.end)
+        if (removed > state.view.limits.deleteRangeKeys)
+          return Limits.exceeded("deleteRangeKeys", state.view.limits, removed, write.start)
+        break
+      }
+      case "Add": {
+        const sum = add(
+          planned.has(write.key) ? planned.get(write.key) : state.cell(write.key)?.value,
+          write.delta,
+          write.key
+        )
+        if (typeof sum !== "number") return sum
+        planned.set(write.key, fromCounter(sum))
+        break
+      }
+      case "Append": {
+        const key = appendKey(write, Version.next(state.version))
+        if (appended.has(key)) {
+          return {
+            _tag: "Refused",
+            reason: "InvalidInput",
+            key: write.prefix,
+            message: `two appends of one request have the same key (prefix, index ${write.index} and suffix): one item would be lost; give them different indexes`
+          }
+        }
+        appended.add(key)
+        planned.set(key, write.value)
+      }
+    }
+  }
+  return planned
+}
+
+/** Plans the absence of all keys of a range, own earlier writes included; how many present keys that removes. */
+const planDeleteRange = (state: Pending, planned: Map<Key, Value | undefined>, start: Key, end: Key): number => {
+  let removed = 0
+  for (const { key } of state.entries(start, end)) {
+    if (!planned.has(key)) planned.set(key, undefined)
+    else if (planned.get(key) === undefined) continue
+    removed++
+    planned.set(key, undefined)
+  }
+  for (const [key, value] of planned) {
+    if (value === undefined || key < start || key >= end) continue
+    removed++
+    planned.set(key, undefined)
+  }
+  return removed
+}
+
+/** The sum, or why a counter cannot take `delta`. */
+export const add = (value: Value | undefined, delta: number, key: Key): number | Refused => {
+  const number = value === undefined ? 0 : toCounter(value)
+  if (number === undefined) {
+    return {
+      _tag: "Refused",
+      reason: "InvalidInput",
+      key,
+      message: "an addition met a cell that holds no counter; nothing was written; read and set it instead"
+    }
+  }
+  const sum = number + delta
+  if (Number.isSafeInteger(sum)) return sum
+  return {
+    _tag: "Refused",
+    reason: "InvalidInput",
+    key,
+    message: `${number} + ${delta} leaves the safe integers, where sums are exact; nothing was written`
+  }
+}
+
+/** Takes a validated request into the pending state. */
+const take = (
+  state: Pending,
+  request: CommitRequest,
+  index: number,
+  planned: ReadonlyMap<Key, Value | undefined>
+): Reply => {
+  const version = Version.next(state.version)
+  const changes: Array<KeyChange> = []
+  for (const [key, value] of planned) {
+    const before = state.cell(key)
+    if (before === undefined && value === undefined) continue
+    changes.push({ key, before, after: value === undefined ? undefined : { value, version } })
+  }
+  if (changes.length === 0) {
+    state.remember(request, true, state.version)
+    return { _tag: "Committed", version: state.version }
+  }
+  changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+  for (const { after, key } of changes) state.cells.set(key, after)
+  state.version = version
+  state.commits.push({ _tag: "Commit", version, id: request.id!, atMillis: request.atMillis, changes })
+  state.makers.push(index)
+  state.remember(request, true, version)
+  return { _tag: "Committed", version }
+}

@@ -1,0 +1,134 @@
+/**
+ * The last commits of a store, in a ring: for change streams, for checks of ranges, for reads at older versions. Pure
+ * (mutable).
+ *
+ * Kept as columns, so that remembering a commit of one key makes no object. Versions of kept commits are contiguous; a
+ * new epoch begins with an empty ring. `floor` is the version before the oldest commit kept: what changed after any
+ * version from `floor` on is known in full.
+ */
+import type { CommitId, CommitRecord, Cell, KeyChange } from "./Commit.ts"
+import type { Key } from "./Key.ts"
+import type { Version } from "./Version.ts"
+
+const sizeMin = 256
+
+export class Recent {
+  /** Commits kept at least. */
+  private readonly kept: number
+  private readonly sizeMax: number
+  private size = sizeMin
+  /** Index of the next commit. */
+  private next = 0
+  private version: Version
+  floor: Version
+  private ids: Array<CommitId | undefined> = []
+  private at: Array<number> = []
+  /** The only key of a commit, its cell before and after; or `undefined` and the changes in `many`. */
+  private keys: Array<Key | undefined> = []
+  private before: Array<Cell | undefined> = []
+  private after: Array<Cell | undefined> = []
+  private many: Array<ReadonlyArray<KeyChange> | undefined> = []
+
+  /** `slack`: commits that may come between two trims. */
+  constructor(version: Version, kept: number, slack: number) {
+    this.version = version
+    this.floor = version
+    this.kept = kept
+    let sizeMax = sizeMin
+    while (sizeMax < kept + slack) sizeMax *= 2
+    this.sizeMax = sizeMax
+  }
+
+  /** Remembers a commit of one key at the version after the last. */
+  pushOne(id: CommitId, atMillis: number, key: Key, before: Cell | undefined, after: Cell | undefined): void {
+    const i = this.claim(id, atMillis)
+    this.keys[i] = key
+    this.before[i] = before
+    this.after[i] = after
+    this.many[i] = undefined
+  }
+
+  push(id: CommitId, atMillis: number, changes: ReadonlyArray<KeyChange>): void {
+    if (changes.length === 1) {
+      const { after, before, key } = changes[0]!
+      this.pushOne(id, atMillis, key, before, after)
+      return
+    }
+    const i = this.claim(id, atMillis)
+    this.keys[i] = undefined
+    this.before[i] = undefined
+    this.after[i] = undefined
+    this.many[i] = changes
+  }
+
+  /** Forgets what is beyond the limit. To be called at the end of a batch. */
+  trim(): void {
+    if (this.version - this.floor > this.kept) this.floor = this.version - this.kept
+  }
+
+  /** Whether every commit after `since` is kept. */
+  remembers(since: Version): boolean {
+    return since >= this.floor && since <= this.version
+  }
+
+  /** Whether a commit after `since` changed a key of [start, end). Only when it `remembers(since)`. Cost: commits since. */
+  changed(start: Key, end: Key, since: Version): boolean {
+    for (let n = this.version - since, i = this.next; n > 0; n--) {
+      i = i === 0 ? this.size - 1 : i - 1
+      const key = this.keys[i]
+      if (key !== undefined) {
+        if (start <= key && key < end) return true
+      } else if (this.many[i]!.some((change) => start <= change.key && change.key < end)) return true
+    }
+    return false
+  }
+
+  /** The commit at a version that is kept. */
+  record(version: Version): CommitRecord {
+    const i = this.indexOf(version)
+    return { _tag: "Commit", version, id: this.ids[i]!, atMillis: this.at[i]!, changes: this.changesAt(i) }
+  }
+
+  /** What a kept commit changed. */
+  changes(version: Version): ReadonlyArray<KeyChange> {
+    return this.changesAt(this.indexOf(version))
+  }
+
+  private changesAt(i: number): ReadonlyArray<KeyChange> {
+    const key = this.keys[i]
+    return key === undefined ? this.many[i]! : [{ key, before: this.before[i], after: this.after[i] }]
+  }
+
+  private indexOf(version: Version): number {
+    const i = this.next - 1 - (this.version - version)
+    return i < 0 ? i + this.size : i
+  }
+
+  private claim(id: CommitId, atMillis: number): number {
+    if (this.version - this.floor >= this.size) this.make()
+    const i = this.next
+    this.next = i + 1 === this.size ? 0 : i + 1
+    this.version++
+    this.ids[i] = id
+    this.at[i] = atMillis
+    return i
+  }
+
+  /** Makes room: a larger ring up to `sizeMax`, else the oldest commit goes. */
+  private make(): void {
+    if (this.size >= this.sizeMax) {
+      this.floor++
+      return
+    }
+    // The ring is full, so the oldest commit stands at `next`: turn the columns so that it stands at 0.
+    const turn = <A>(column: Array<A>): Array<A> => column.slice(this.next).concat(column.slice(0, this.next))
+    this.ids = turn(this.ids)
+    this.at = turn(this.at)
+    this.keys = turn(this.keys)
+    this.before = turn(this.before)
+    this.after = turn(this.after)
+    this.many = turn(this.many)
+    this.next = this.size
+    this.size *= 2
+  }
+}
