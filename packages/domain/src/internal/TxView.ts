@@ -12,6 +12,7 @@
 import type { Key } from "../core/Key.ts"
 import type { Range } from "../core/Commit.ts"
 import type { Value } from "../core/Value.ts"
+import type { Version } from "../core/Version.ts"
 
 export interface Item {
   readonly key: Key
@@ -21,6 +22,11 @@ export interface Item {
 export interface TxView {
   /** The value of a key; own writes, own appends and own counter additions included. Enters the read set. */
   readonly get: (key: Key) => Value | undefined
+  /**
+   * The version of a key's cell before this transaction's own writes, 0 when absent. Enters the read set. Where the newest
+   * write is not acknowledged yet, its version is not known: the engine waits for it.
+   */
+  readonly version: (key: Key) => Version
   /** As `get` for a counter cell, 0 when absent. Throws `StoreError(Corrupt)` when the cell is no counter. */
   readonly counter: (key: Key) => number
   /** Items of a range with own writes merged in. Its footprint (cut at the last key returned) enters the read set. */
