@@ -1,0 +1,109 @@
+/**
+ * Row 23: what the service, the Layer and the effects around a backend cost. Ours calls the `Backend` service of the
+ * in-process store from a fiber; the limit makes the same requests of the machine underneath in a plain loop.
+ */
+import * as Effect from "effect/Effect"
+import { Backend, type SyncLane } from "@weft/domain/Backend"
+import type { CommitRequest } from "@weft/domain/core/Commit"
+import { Value } from "@weft/domain/core/Value"
+import * as InprocBackend from "@weft/backends/InprocBackend"
+import { effectRate, syncRate, type Row, type Subject } from "../lib.ts"
+import { must } from "./peers.ts"
+
+const key = "bench\u0000cell"
+const session = "benchbenchbenchbenchbe"
+const bytes = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+/** The request that a read-modify-write of one cell makes; identical for both sides. */
+const requests = () => {
+  let sequence = 0
+  return (version: number): CommitRequest => {
+    sequence += 1
+    return {
+      id: { session, sequence },
+      resolvedBelow: sequence,
+      base: version,
+      atMillis: 0,
+      reads: [{ key, version }],
+      ranges: [],
+      writes: [{ _tag: "Set", key, value: new Value(bytes) }]
+    }
+  }
+}
+
+const CALLS_A_CHUNK = 500
+
+const overContract = (kind: "commit" | "read"): Subject => ({
+  name: `Backend.${kind} of a fiber`,
+  run: (seconds) => {
+    const program = Effect.gen(function* () {
+      const backend = yield* Backend
+      const next = requests()
+      let version = 0
+      const commits = Effect.gen(function* () {
+        for (let i = 0; i < CALLS_A_CHUNK; i++) {
+          const [reply] = yield* backend.commit([next(version)])
+          if (reply?._tag !== "Committed") throw new Error(`commit was ${JSON.stringify(reply)}`)
+          version = reply.version
+        }
+      })
+      const read = backend.read({ keys: [key], ranges: [] })
+      const reads = Effect.gen(function* () {
+        for (let i = 0; i < CALLS_A_CHUNK; i++) yield* read
+      })
+      yield* commits
+      const chunks = yield* effectRate(kind === "commit" ? commits : reads, seconds, 1)
+      return { value: chunks * CALLS_A_CHUNK }
+    })
+    return Effect.runPromise(Effect.provide(program, InprocBackend.layer()))
+  }
+})
+
+const laneOf = (): SyncLane => InprocBackend.make().sync!
+
+const rawCommit: Subject = {
+  name: "machine.commit in a loop",
+  run: async (seconds) => {
+    const lane = laneOf()
+    const next = requests()
+    let version = 0
+    const value = syncRate(() => {
+      const [reply] = lane.commit([next(version)])
+      if (reply?._tag !== "Committed") throw new Error(`commit was ${JSON.stringify(reply)}`)
+      version = reply.version
+    }, seconds)
+    return { value }
+  }
+}
+
+const rawRead: Subject = {
+  name: "machine.cell in a loop, same reply made",
+  run: async (seconds) => {
+    const lane = laneOf()
+    lane.commit([requests()(0)])
+    let last: unknown
+    const value = syncRate(() => {
+      last = { version: lane.version(), cells: [lane.cell(key)], ranges: [] }
+    }, seconds)
+    must(last !== undefined, "nothing was read")
+    return { value }
+  }
+}
+
+/** 35 % and 20 % more time than the raw loop, as speeds. */
+const targets = [{ of: "limit", floor: 1 / 1.35, aim: 1 / 1.2 }] as const
+
+export const row: Row = {
+  id: "23",
+  title: "the layer over a backend's machine",
+  workloads: [
+    {
+      name: "one commit: a cell read, the same cell set",
+      unit: "perSecond",
+      ours: overContract("commit"),
+      limit: rawCommit,
+      targets
+    },
+    { name: "one read of one cell", unit: "perSecond", ours: overContract("read"), limit: rawRead }
+  ]
+}
