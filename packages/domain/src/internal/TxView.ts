@@ -26,7 +26,7 @@ export interface TxView {
    * The version of a key's cell before this transaction's own writes, 0 when absent. Enters the read set. Where the newest
    * write is not acknowledged yet, its version is not known: the engine waits for it.
    */
-  readonly version: (key: Key) => Version
+  readonly versionOf: (key: Key) => Version
   /** As `get` for a counter cell, 0 when absent. Throws `StoreError(Corrupt)` when the cell is no counter. */
   readonly counter: (key: Key) => number
   /** Items of a range with own writes merged in. Its footprint (cut at the last key returned) enters the read set. */
