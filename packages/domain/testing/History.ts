@@ -75,15 +75,27 @@ export const format = (t: Transaction): string =>
 export const formatOp = (op: Op): string =>
   `${op.f} ${op.key} ${op.f === "list" ? `[${op.value.join(" ")}]` : String(op.value)}`
 
-/** Collects transactions while a test runs. Its clock is a counter unless one is given. */
+/** Collects transactions while a test runs. */
 export class Recorder {
   readonly #transactions: Array<Transaction> = []
   readonly #now: () => number
-  #values = 0
+  #values: number
 
-  constructor(now?: () => number) {
+  /** `now`: the clock, a counter when left out. `firstValue`: where `value` starts; give each process its own room. */
+  constructor(options: { readonly now?: (() => number) | undefined; readonly firstValue?: number | undefined } = {}) {
     let tick = 0
-    this.#now = now ?? (() => ++tick)
+    this.#now = options.now ?? (() => ++tick)
+    this.#values = (options.firstValue ?? 1) - 1
+  }
+
+  /** The clock's time. */
+  now(): number {
+    return this.#now()
+  }
+
+  /** Takes a whole transaction. */
+  add(transaction: Transaction): void {
+    this.#transactions.push(transaction)
   }
 
   /** Starts one; fill `ops` as the body runs (empty it at the start of each attempt), then call `end` once. */
