@@ -27,9 +27,10 @@ import {
   type Reply,
   type SnapshotMeta
 } from "./core/Types.ts"
-import { DiskQueue } from "./driver/DiskQueue.ts"
-import type { AdminOutcome, ClockPort, DeferPort, DiskPort, NetPort, Probe, ProposeOutcome } from "./driver/Ports.ts"
+import { Disk, readSnapshot } from "./driver/Disk.ts"
+import type { AdminOutcome, ClockPort, DeferPort, NetPort, Probe, ProposeOutcome } from "./driver/Ports.ts"
 import { Results } from "./driver/Results.ts"
+import type { LogStorage, LogStorageError } from "./LogStorage.ts"
 
 export type * from "./driver/Ports.ts"
 
@@ -297,6 +298,7 @@ export class Driver {
       configurationIndex: at.index,
       bytes: bytes.length
     }
+    this.options.probe?.saving?.(meta, bytes)
     this.disk.save(meta, bytes)
   }
 

@@ -55,7 +55,7 @@ export class Disk {
   /** Copies the work, because the core reuses its output while the storage may still wait for the disk. */
   write(work: PersistWork): void {
     const { compactTo, entries, hardState, truncateFrom, write } = work
-    this.storage.persist({ compactTo, entries: entries.slice(), hardState, truncateFrom, write }, (result) => {
+    this.storage.persist([{ compactTo, entries: entries.slice(), hardState, truncateFrom, write }], (result) => {
       if (this.ended) return
       if (Result.isFailure(result)) this.fail(result.failure)
       else this.listener.persisted(write)

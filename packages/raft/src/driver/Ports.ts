@@ -6,7 +6,17 @@
  * Callbacks named `done` are called exactly once, at once or later, and never again after the driver has ended.
  */
 import type { Applied } from "../core/Surface.ts"
-import type { Entry, Index, Message, NodeId, Output, RaftEvent, RefusedReason, Term } from "../core/Types.ts"
+import type {
+  Entry,
+  Index,
+  Message,
+  NodeId,
+  Output,
+  RaftEvent,
+  RefusedReason,
+  SnapshotMeta,
+  Term
+} from "../core/Types.ts"
 
 /** Messages out. Loss is allowed, an exception is not. */
 export interface NetPort {
@@ -48,6 +58,8 @@ export interface Probe {
   readonly ready?: (output: Output) => void
   readonly event?: (event: RaftEvent) => void
   readonly applied?: (entry: Entry, applied: Applied) => void
+  /** A snapshot of this node's state is about to be stored. */
+  readonly saving?: (meta: SnapshotMeta, bytes: Uint8Array) => void
   /** The state was replaced by a snapshot, at start or by an install. */
   readonly restored?: (index: Index) => void
   /** The node must end: its disk has failed, or a promise of the core itself was broken. */

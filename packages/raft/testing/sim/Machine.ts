@@ -6,6 +6,7 @@
  * snapshots. Two replicas with equal chains at one index applied the same commands in the same order, so comparing one
  * number per entry checks state-machine safety, and a restored snapshot that lost or doubled a command shows at once.
  */
+import type { ApplyContext } from "../../src/core/Surface.ts"
 import { invariant } from "./invariant.ts"
 
 /** What a command does. Reads are commands too when a client asks for them through the log. */
@@ -20,7 +21,8 @@ export const operations = [
   "has",
   "acquire",
   "release",
-  "bump"
+  "bump",
+  "explode"
 ] as const
 export type OperationName = (typeof operations)[number]
 
@@ -32,6 +34,8 @@ export interface Command {
   readonly value: number
   /** `cas` alone: the value that must be there. */
   readonly expected: number
+  /** Number of the command in the whole run, for the check that it is executed once; 0 if it may be executed often. */
+  readonly id: number
 }
 
 /** Answer of a command: `ok` false when it had no effect (cas lost, queue empty, lock held). */
@@ -40,7 +44,7 @@ export interface Answer {
   readonly value: number
 }
 
-const headerBytes = 14
+const headerBytes = 18
 
 const putNumber = (bytes: Uint8Array, at: number, value: number): void => {
   bytes[at] = value & 0xff
@@ -63,7 +67,8 @@ export const encodeCommand = (command: Command, padding: number): Uint8Array => 
   putNumber(bytes, 1, command.key)
   putNumber(bytes, 5, command.value)
   putNumber(bytes, 9, command.expected)
-  bytes[13] = padding & 0xff
+  putNumber(bytes, 13, command.id)
+  bytes[17] = padding & 0xff
   return bytes
 }
 
@@ -74,7 +79,13 @@ export const decodeCommand = (bytes: Uint8Array): Command => {
     "a command arrives as it was proposed",
     () => `bytes ${bytes}`
   )
-  return { op, key: getNumber(bytes, 1), value: getNumber(bytes, 5), expected: getNumber(bytes, 9) }
+  return {
+    op,
+    key: getNumber(bytes, 1),
+    value: getNumber(bytes, 5),
+    expected: getNumber(bytes, 9),
+    id: getNumber(bytes, 13)
+  }
 }
 
 export const encodeAnswer = (answer: Answer): Uint8Array => {
@@ -106,11 +117,17 @@ export class Machine {
   /** Commands applied since the beginning, snapshots included. */
   applied = 0
 
-  /** Applies an encoded command. Deterministic: the answer and the next state depend on state and bytes alone. */
-  apply(bytes: Uint8Array): Uint8Array {
-    this.chain = hashBytes(mix(this.chain, bytes.length), bytes)
+  /**
+   * Applies an encoded command. Deterministic: answer and next state depend on state, bytes and context alone. `explode`
+   * throws and leaves the state as it was, as a faulty command of a user does.
+   */
+  apply(bytes: Uint8Array, context: ApplyContext, executed: (id: number) => void): Uint8Array {
+    const command = decodeCommand(bytes)
+    if (command.op === "explode") throw new Error(`command ${command.id} fails by design`)
+    if (command.id !== 0) executed(command.id)
+    this.chain = hashBytes(mix(this.chain, bytes.length + context.version), bytes)
     this.applied++
-    return encodeAnswer(this.execute(decodeCommand(bytes)))
+    return encodeAnswer(this.execute(command))
   }
 
   /** The value of a key as a read sees it, without going through the log. */
@@ -143,6 +160,8 @@ export class Machine {
         if (current !== value) return { ok: false, value: current }
         this.registers.set(key, 0)
         return { ok: true, value }
+      case "explode":
+        return refused
       default:
         return this.executeOnList(op, key, value)
     }

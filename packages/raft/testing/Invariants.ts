@@ -1,0 +1,365 @@
+/**
+ * The promises of Raft, checked after every turn of every node of a cluster that can be seen as a whole (a simulation, a
+ * test in one process).
+ *
+ * Incremental: one array of what is committed, and each node is compared only over what it newly committed, appended or sent,
+ * so a check costs about as much as the work that it looks at. Each rule is cited: "paper" is Ongaro & Ousterhout 2014 (figure 3),
+ * "thesis" is Ongaro 2014. A broken rule throws `InvariantViolated` with the rule's words.
+ */
+import type { RaftCore } from "../src/core/Surface.ts"
+import type { Entry, HardState, Index, Message, NodeId, Output, RaftEvent, Term } from "../src/core/Types.ts"
+import { invariant } from "./sim/invariant.ts"
+
+/** What a rule needs to see of a node. */
+export interface ObservedNode {
+  readonly id: NodeId
+  readonly raft: RaftCore
+  /** What its disk has reported as durable. */
+  readonly durable: {
+    readonly hardState: HardState
+    holds(index: Index, term: Term): boolean
+  }
+  /** The process runs an old image of its disk: what it promised before is forgotten by design, not by a bug. */
+  readonly rolledBack: boolean
+}
+
+interface Committed {
+  readonly term: Term
+  readonly entry: Entry | undefined
+  /** Term of the node that first knew it to be committed. */
+  readonly committedIn: Term
+}
+
+interface Seen {
+  term: Term
+  vote: NodeId | undefined
+  commit: Index
+  applied: Index
+  isLeader: boolean
+}
+
+/** Same command at the same place? Entries usually are one object everywhere; else their bytes are compared. */
+const sameEntry = (a: Entry, b: Entry): boolean => {
+  if (a === b) return true
+  if (a.kind !== b.kind || a.session !== b.session || a.sequence !== b.sequence || a.data.length !== b.data.length) {
+    return false
+  }
+  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false
+  return true
+}
+
+const majority = (members: ReadonlyArray<NodeId>, has: (id: NodeId) => boolean): boolean => {
+  let count = 0
+  for (const id of members) if (has(id)) count++
+  return count * 2 > members.length
+}
+
+export class RaftInvariants {
+  /** Place `i` is index `i + 1`. */
+  private readonly committed: Array<Committed> = []
+  private readonly leaders = new Map<Term, NodeId>()
+  private readonly votes = new Map<string, NodeId>()
+  /** By index and term: the entry, and the term of the entry before it. */
+  private readonly written = new Map<number, { readonly entry: Entry; readonly previous: Term | undefined }>()
+  private readonly seen = new Map<NodeId, Seen>()
+  private readonly chains: Array<number> = []
+  private readonly snapshots = new Map<Index, number>()
+  private readonly executions = new Map<number, Index>()
+  private readonly nodes = new Map<NodeId, ObservedNode>()
+  private highestLeaderTerm: Term = 0
+  /** Checks made so far, for reports: a run that checked nothing shows. */
+  checks = 0
+
+  /** Highest index that any node knew to be committed. */
+  get commitIndex(): Index {
+    return this.committed.length
+  }
+
+  /** The committed entry at an index, if any node has handed it out. */
+  committedAt(index: Index): { readonly term: Term; readonly entry: Entry | undefined } | undefined {
+    return this.committed[index - 1]
+  }
+
+  /** A node begins a life: what lives in memory starts anew, what it said before still binds it. */
+  started(node: ObservedNode): void {
+    const { raft } = node
+    this.nodes.set(node.id, node)
+    this.seen.set(node.id, { term: raft.term, vote: raft.vote, commit: raft.commit, applied: raft.applied, isLeader: false })
+  }
+
+  /** Looks at a turn's work before it is carried out. */
+  ready(node: ObservedNode, output: Output): void {
+    for (const message of output.messages) this.sent(node, message)
+    const { persist } = output
+    if (persist !== undefined) for (const entry of persist.entries) this.appended(node, entry)
+    for (const entry of output.committed) this.commits(node, entry)
+  }
+
+  /** Raft paper, figure 2: state is durable before responding to RPCs. One vote per term (5.2). */
+  private sent(node: ObservedNode, message: Message): void {
+    this.checks++
+    const { hardState } = node.durable
+    switch (message._tag) {
+      case "Vote":
+        invariant(
+          hardState.term >= message.term,
+          "a candidate's term and vote are durable before it asks for votes (paper, figure 2)",
+          () => `${node.id} asks in term ${message.term}, its disk has ${hardState.term}`
+        )
+        return this.voted(node, message.term, node.id)
+      case "VoteReply":
+        if (!message.granted) return
+        invariant(
+          hardState.term >= message.term && (hardState.term > message.term || hardState.vote === message.to),
+          "a vote is durable before it is told (paper, figure 2)",
+          () => `${node.id} votes for ${message.to} in ${message.term}, disk: ${hardState.term}/${String(hardState.vote)}`
+        )
+        return this.voted(node, message.term, message.to)
+      case "AppendReply": {
+        if (!message.ok) return
+        const term = node.raft.termOf(message.index)
+        invariant(
+          message.index === 0 || term === undefined || node.durable.holds(message.index, term),
+          "entries are durable before they are acknowledged (paper, figure 2; thesis 3.8)",
+          () => `${node.id} acknowledges ${message.index} (term ${String(term)}) to ${message.to}`
+        )
+        return
+      }
+      case "Append":
+        for (const entry of message.entries) {
+          invariant(
+            entry.kind !== "damaged",
+            "an entry that the disk has lost is never sent (Alagappan 2018)",
+            () => `${node.id} sends ${entry.index} to ${message.to}`
+          )
+        }
+        return
+      default:
+        return
+    }
+  }
+
+  private voted(node: ObservedNode, term: Term, candidate: NodeId): void {
+    if (node.rolledBack) return
+    const key = `${term} ${node.id}`
+    const before = this.votes.get(key)
+    invariant(
+      before === undefined || before === candidate,
+      "a node votes for at most one candidate in a term (paper, 5.2)",
+      () => `${node.id} voted for ${String(before)} and ${candidate} in term ${term}`
+    )
+    if (before === undefined) this.votes.set(key, candidate)
+  }
+
+  /** Log Matching (paper, figure 3), by induction: an entry of one index and term is one entry after one term, everywhere. */
+  private appended({ id, raft }: ObservedNode, entry: Entry): void {
+    this.checks++
+    invariant(
+      entry.kind !== "damaged",
+      "an entry that the disk has lost is never stored (Alagappan 2018)",
+      () => `${id}, index ${entry.index}`
+    )
+    const previous = raft.termOf(entry.index - 1)
+    const key = entry.term * 4_194_304 + entry.index
+    const known = this.written.get(key)
+    if (known === undefined) {
+      this.written.set(key, { entry, previous })
+      return
+    }
+    invariant(
+      sameEntry(known.entry, entry) &&
+        (previous === undefined || known.previous === undefined || previous === known.previous),
+      "entries of one index and term are the same, and so is the log before them (Log Matching: paper, figure 3)",
+      () => `${id} has another entry ${entry.index} of term ${entry.term} (${entry.kind} against ${known.entry.kind})`
+    )
+    if (known.previous === undefined && previous !== undefined) this.written.set(key, { entry, previous })
+  }
+
+  /** State Machine Safety (paper, figure 3), and that commitment rests on quorums. */
+  private commits(node: ObservedNode, entry: Entry): void {
+    this.checks++
+    const { index, term } = entry
+    invariant(
+      entry.kind !== "damaged",
+      "an entry that the disk has lost is never applied (Alagappan 2018)",
+      () => `${node.id}, index ${index}`
+    )
+    const known = this.committed[index - 1]
+    if (known !== undefined) {
+      invariant(
+        known.term === term && (known.entry === undefined || sameEntry(known.entry, entry)),
+        "no two nodes commit different entries at one index (State Machine Safety: paper, figure 3)",
+        () => `${node.id} commits ${index} of term ${term} (${entry.kind}), before it was term ${known.term}`
+      )
+      return
+    }
+    invariant(
+      index === this.committed.length + 1,
+      "an entry is committed with all before it (paper, 5.3)",
+      () => `${node.id} commits ${index} after ${this.committed.length}`
+    )
+    this.committed.push({ term, entry, committedIn: node.raft.term })
+    // Entry 1 of a new cluster is committed by decree: every first node has it from the start.
+    if (index > 1) this.onQuorum(node, entry)
+  }
+
+  /** Commitment needs a majority of every configuration in force (paper, 5.3; thesis 4.3). */
+  private onQuorum(node: ObservedNode, { index, term }: Entry): void {
+    const { configuration } = node.raft.configuration
+    const has = (id: NodeId): boolean => {
+      const other = this.nodes.get(id)
+      return other !== undefined && (other.rolledBack || other.durable.holds(index, term))
+    }
+    for (const members of [configuration.voters, configuration.outgoing]) {
+      invariant(
+        members.length === 0 || majority(members, has),
+        "a committed entry is durable on a majority of every configuration in force (paper, 5.3; thesis 4.3)",
+        () => `${node.id} commits ${index} of term ${term}; it is durable at ${members.filter(has)} of ${members}`
+      )
+    }
+  }
+
+  /** Replica states are compared by their chains: one number per applied entry. */
+  applied(node: ObservedNode, index: Index, chain: number): void {
+    this.checks++
+    const known = this.chains[index]
+    if (known === undefined) this.chains[index] = chain
+    else {
+      invariant(
+        known === chain,
+        "replicas that applied the same entries have the same state (paper, 5.3)",
+        () => `${node.id} differs at applied index ${index}`
+      )
+    }
+  }
+
+  /** A snapshot and its tail are worth the whole log (paper, section 7); nothing in it was uncommitted. */
+  restored(node: ObservedNode, index: Index, chain: number): void {
+    invariant(
+      index <= this.committed.length,
+      "a snapshot contains committed entries only (paper, section 7)",
+      () => `${node.id} restores ${index}, ${this.committed.length} are committed`
+    )
+    const known = this.chains[index]
+    invariant(
+      known === undefined || known === chain,
+      "a restored snapshot is the state that the log makes (paper, section 7)",
+      () => `${node.id} restores a different state at ${index}`
+    )
+  }
+
+  /** Snapshots of one index are equal on all nodes, sessions and versions included (thesis 6.3). */
+  snapshotMade(node: ObservedNode, index: Index, hash: number): void {
+    const known = this.snapshots.get(index)
+    if (known === undefined) this.snapshots.set(index, hash)
+    invariant(
+      known === undefined || known === hash,
+      "snapshots of one index are equal, client sessions included (thesis 6.3)",
+      () => `${node.id} made another one at ${index}`
+    )
+  }
+
+  /** A command of a session is executed at one place of the log (exactly once: thesis 6.3). */
+  executed(node: ObservedNode, command: number, index: Index): void {
+    const known = this.executions.get(command)
+    if (known === undefined) this.executions.set(command, index)
+    invariant(
+      known === undefined || known === index,
+      "a command of a session is executed once (thesis 6.3)",
+      () => `${node.id} executes command ${command} at ${index}, it was executed at ${String(known)}`
+    )
+  }
+
+  /** True if the command has been executed anywhere. */
+  wasExecuted(command: number): boolean {
+    return this.executions.has(command)
+  }
+
+  /** A linearizable read sees all that was committed when it was asked for (thesis 6.4). */
+  readAnswered(node: NodeId, index: Index, commitAtCall: Index): void {
+    invariant(
+      index >= commitAtCall,
+      "a linearizable read is not older than what was committed before it (thesis 6.4)",
+      () => `${node} answers a read at ${index}; ${commitAtCall} was committed when it was asked`
+    )
+  }
+
+  event(node: ObservedNode, event: RaftEvent): void {
+    if (event._tag === "ConfigurationChanged") this.configurationChanged(node)
+    if (event._tag === "RoleChanged" && event.role === "leader") this.leads(node)
+  }
+
+  /** At most one configuration is uncommitted, judged by what is committed anywhere (thesis 4.1, 4.3). */
+  private configurationChanged({ id, raft }: ObservedNode): void {
+    const open = raft.snapshot().configurations.filter(({ index }) => index > this.committed.length)
+    invariant(
+      open.length <= 1,
+      "a log holds at most one uncommitted configuration (thesis 4.1)",
+      () => `${id} has ${open.map(({ index }) => index)} above ${this.committed.length}`
+    )
+  }
+
+  /** Election Safety and Leader Completeness (paper, figure 3). */
+  private leads({ id, raft }: ObservedNode): void {
+    this.checks++
+    const { term } = raft
+    const other = this.leaders.get(term)
+    invariant(
+      other === undefined || other === id,
+      "at most one leader is elected in a term (Election Safety: paper, figure 3)",
+      () => `term ${term} has ${String(other)} and ${id}`
+    )
+    this.leaders.set(term, id)
+    if (term > this.highestLeaderTerm) this.highestLeaderTerm = term
+    for (let index = Math.max(1, raft.firstIndex); index <= this.committed.length; index++) {
+      const committed = this.committed[index - 1] as Committed
+      // Entries of later terms are missing in a leader that is deposed and does not know it yet.
+      if (committed.committedIn >= term) continue
+      invariant(
+        raft.termOf(index) === committed.term,
+        "a leader's log holds all entries committed in earlier terms (Leader Completeness: paper, figure 3)",
+        () => `${id}, leader of term ${term}, has term ${String(raft.termOf(index))} at ${index}, committed is ${committed.term}`
+      )
+    }
+  }
+
+  /** After every turn: what may only grow has grown, and the indexes stand in their order. */
+  turn(node: ObservedNode): void {
+    this.checks++
+    const { id, raft } = node
+    const seen = this.seen.get(id)
+    if (seen === undefined) return this.started(node)
+    invariant(raft.term >= seen.term, "a term never falls (paper, 5.1)", () => `${id}: ${seen.term} to ${raft.term}`)
+    invariant(
+      raft.term > seen.term || seen.vote === undefined || raft.vote === seen.vote,
+      "a vote stays for its term (paper, 5.2)",
+      () => `${id} in ${raft.term}: ${String(seen.vote)} to ${String(raft.vote)}`
+    )
+    invariant(raft.commit >= seen.commit, "the commit index never falls (paper, 5.3)", () => `${id}: ${seen.commit} to ${raft.commit}`)
+    invariant(raft.applied >= seen.applied, "the applied index never falls (paper, 5.3)", () => `${id}: ${seen.applied} to ${raft.applied}`)
+    invariant(
+      raft.applied <= raft.commit && raft.commit <= raft.lastIndex && raft.firstIndex - 1 <= raft.snapshotIndex,
+      "compacted <= snapshot, applied <= committed <= last (thesis 5.1)",
+      () => `${id}: first ${raft.firstIndex}, snapshot ${raft.snapshotIndex}, applied ${raft.applied}, commit ${raft.commit}, last ${raft.lastIndex}`
+    )
+    invariant(
+      raft.commit <= this.committed.length || raft.applied < raft.commit,
+      "what a node has applied was committed",
+      () => `${id}: applied ${raft.applied}, known ${this.committed.length}`
+    )
+    const isLeader = raft.role === "leader"
+    if (isLeader && (!seen.isLeader || raft.term !== seen.term)) this.leads(node)
+    if (isLeader && raft.leaseStands) {
+      invariant(
+        this.highestLeaderTerm <= raft.term,
+        "no other node leads a later term while a lease stands (thesis 6.4.1)",
+        () => `${id} holds a lease in ${raft.term}, ${String(this.leaders.get(this.highestLeaderTerm))} leads ${this.highestLeaderTerm}`
+      )
+    }
+    seen.term = raft.term
+    seen.vote = raft.vote
+    seen.commit = raft.commit
+    seen.applied = raft.applied
+    seen.isLeader = isLeader
+  }
+}
