@@ -68,6 +68,8 @@ export interface OutcomeRecord {
   readonly id: CommitId
   readonly resolvedBelow: number
   readonly committed: boolean
+  /** Whether `version` is its own: it changed cells. */
+  readonly tookNumber: boolean
   readonly version: Version.Version
 }
 
@@ -115,9 +117,9 @@ export const apply = (
   const state = new Pending(view)
   const tooMany = batch.length > view.limits.batchRequests
   for (const request of batch) {
-    state.replies.push(
-      tooMany ? Limits.exceeded("batchRequests", view.limits, batch.length) : one(state, batch, request)
-    )
+    const reply = tooMany ? Limits.exceeded("batchRequests", view.limits, batch.length) : one(state, batch, request)
+    if (reply._tag !== "Committed") state.ineffective.push(state.replies.length)
+    state.replies.push(reply)
   }
   const { cells, commits, outcomes, replies, version } = state
   return { replies, delta: { version, commits, outcomes, cells } }
@@ -131,6 +133,8 @@ class Pending {
   readonly commits: Array<CommitRecord> = []
   /** Index of the request that made `commits[i]`. */
   readonly makers: Array<number> = []
+  /** Indexes of requests that did not take effect, rising. */
+  readonly ineffective: Array<number> = []
   readonly outcomes: Array<OutcomeRecord> = []
   readonly cells = new Map<Key, Cell | undefined>()
   readonly sessions = new Map<string, { floor: number; readonly known: Map<number, Known> }>()
@@ -161,7 +165,9 @@ class Pending {
   /** As `View.changed`, on the store with the requests so far. */
   changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
     if (since > this.version) return undefined
-    if (this.commits.some((commit) => commit.version > since && touches(commit.changes, start, end))) return true
+    for (let i = this.commits.length - 1; i >= 0 && this.commits[i]!.version > since; i--) {
+      if (touches(this.commits[i]!.changes, start, end)) return true
+    }
     return since >= this.view.version ? false : this.view.changed(start, end, since)
   }
 
@@ -175,10 +181,11 @@ class Pending {
     return this.sessions.get(id.session)?.known.get(id.sequence) ?? this.view.session(id.session)?.known(id.sequence)
   }
 
-  remember(request: CommitRequest, committed: boolean, version: Version.Version): void {
+  remember(request: CommitRequest, committed: boolean, tookNumber: boolean): void {
+    const { version } = this
     const { id, resolvedBelow } = request
     if (id === undefined) return
-    this.outcomes.push({ id, resolvedBelow, committed, version })
+    this.outcomes.push({ id, resolvedBelow, committed, tookNumber, version })
     const floor = Math.max(
       this.floorOf(id.session) ?? 0,
       resolvedBelow,
@@ -204,17 +211,17 @@ const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: Commi
     return known.committed ? { _tag: "Committed", version: known.version } : rejected(state.version)
   if (isTooOld(state, request)) return tooOld(view.horizon, state.version)
   if (request.seal === true) {
-    state.remember(request, false, state.version)
+    state.remember(request, false, false)
     return rejected(state.version)
   }
   const conflict = validate(state, batch, request)
   if (conflict !== undefined) {
-    state.remember(request, false, state.version)
+    state.remember(request, false, false)
     return conflict
   }
   const planned = plan(state, request.writes)
   if (!(planned instanceof Map)) {
-    state.remember(request, false, state.version)
+    state.remember(request, false, false)
     return planned
   }
   return take(state, request, index, planned)
@@ -322,10 +329,13 @@ const holdsAfter = (
   const before =
     version > view.version ? undefined : version === view.version ? false : view.changed(start, end, version)
   if (before ?? !isSame(start < end ? view.entries(start, end) : [], range.entries)) return false
-  for (let k = 0; k <= after; k++) {
-    if (state.replies[k]!._tag !== "Committed" && writesIn(batch[k]!, start, end)) return k
+  for (const k of state.ineffective) {
+    if (k <= after && writesIn(batch[k]!, start, end)) return k
   }
-  return !state.commits.some((commit, i) => state.makers[i]! > after && touches(commit.changes, start, end))
+  for (let i = state.commits.length - 1; i >= 0 && state.makers[i]! > after; i--) {
+    if (touches(state.commits[i]!.changes, start, end)) return false
+  }
+  return true
 }
 
 /** Whether a request may write in [start, end), by its writes alone. */
@@ -336,7 +346,7 @@ const writesIn = (request: CommitRequest, start: Key, end: Key): boolean =>
     return write.prefix < end && start < prefixEnd(write.prefix)
   })
 
-const isSame = (actual: ReadonlyArray<Entry>, expected: RangeCheck["entries"]): boolean =>
+export const isSame = (actual: ReadonlyArray<Entry>, expected: RangeCheck["entries"]): boolean =>
   expected !== undefined &&
   actual.length === expected.length &&
   actual.every((entry, i) => entry.key === expected[i]!.key && entry.cell.version === expected[i]!.version)
@@ -440,7 +450,7 @@ const take = (
     changes.push({ key, before, after: value === undefined ? undefined : { value, version } })
   }
   if (changes.length === 0) {
-    state.remember(request, true, state.version)
+    state.remember(request, true, false)
     return { _tag: "Committed", version: state.version }
   }
   changes.sort((a, b) => (a.key < b.key ? -1 : 1))
@@ -448,6 +458,6 @@ const take = (
   state.version = version
   state.commits.push({ _tag: "Commit", version, id: request.id!, atMillis: request.atMillis, changes })
   state.makers.push(index)
-  state.remember(request, true, version)
+  state.remember(request, true, true)
   return { _tag: "Committed", version }
 }
