@@ -12,6 +12,9 @@ import { fileURLToPath } from "node:url"
 /** TypeScript sources run uncompiled from 22.18 on; @effect/platform-node asks for 22.19. */
 const NODE_MINIMUM = [22, 19]
 
+/** Platforms that package.json lists a Node for, as an optional dependency. */
+const ownNode = ["linux x64", "linux arm64", "win32 x64"]
+
 const root = fileURLToPath(new URL("..", import.meta.url))
 const lockFile = join(root, "package-lock.json")
 const installed = join(root, "node_modules", ".package-lock.json")
@@ -37,7 +40,7 @@ const npm = (args) => {
   const node = process.env["npm_node_execpath"]
   // The Node inside node_modules is about to be replaced, so it must not be the one that runs npm.
   const options = { cwd: root, stdio: "inherit" }
-  return cli?.endsWith(".js") && node && !node.startsWith(join(root, "node_modules"))
+  return cli !== undefined && /\.c?js$/.test(cli) && node && !node.startsWith(join(root, "node_modules"))
     ? spawnSync(node, [cli, ...args], options)
     : spawnSync("npm", args, { ...options, shell: process.platform === "win32" })
 }
@@ -82,8 +85,9 @@ if (isTooOld(process.version)) {
   if (isTooOld(version)) {
     fail(
       `weft: Node ${version.replace(/^v/, "")} cannot run this project: it needs ${NODE_MINIMUM.join(".")} or later.`,
-      `A Node of its own comes with \`npm ci\` on Linux (x64, arm64) and Windows (x64), but not on ${process.platform} ${process.arch},`,
-      "or it was left out by --omit=optional. Either run `npm ci --include=optional`,",
+      ownNode.includes(`${process.platform} ${process.arch}`)
+        ? "The one that comes with the project was left out: run `npm ci --include=optional`,"
+        : `Node 24 comes with the project on ${ownNode.join(", ")}, but not on ${process.platform} ${process.arch}:`,
       "or install Node 24 (https://nodejs.org, nvm, fnm, brew install node@24), then run the command again."
     )
   }
