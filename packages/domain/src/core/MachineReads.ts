@@ -95,11 +95,12 @@ export interface Feed {
 export const feed = (machine: Machine, request: ChangesRequest, from: Version.Version, started: boolean): Feed => {
   const to = machine.version
   if (from === to) return { elements: [], resume: from }
-  if (from > to || Version.epochOf(from) !== Version.epochOf(to)) {
-    return { elements: [{ _tag: "Gap", from, to, reason: "epoch" }], resume: to }
-  }
   if (!machine.remembers(from)) {
-    return { elements: [{ _tag: "Gap", from, to, reason: started ? "overrun" : "trimmed" }], resume: to }
+    const isOtherLife = from > to || Version.epochOf(from) !== Version.epochOf(to)
+    return {
+      elements: [{ _tag: "Gap", from, to, reason: isOtherLife ? "epoch" : started ? "overrun" : "trimmed" }],
+      resume: to
+    }
   }
   const resume = Math.min(to, from + feedCommitsMax)
   const elements: Array<Change> = []
