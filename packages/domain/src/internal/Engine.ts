@@ -1,2 +1,156 @@
-/** One engine on one backend. */
-export class Engine {}
+/**
+ * The engine of one store: what its transactions share. One per opened backend (namespace) and process.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import type { Backend, SyncLane } from "../Backend.ts"
+import type { Limits } from "../core/Limits.ts"
+import type { Version } from "../core/Version.ts"
+import type { StoreError } from "../StoreError.ts"
+import { SyncReader, type Reader } from "./Reader.ts"
+import { Turns } from "./Turns.ts"
+import { Waiters } from "./Waiters.ts"
+
+/** Bounds of the engine. Each has a unit; `Store.layer` takes them. */
+export interface EngineOptions {
+  /** A local turn is given on after this long, whatever its holder does. Default 5. */
+  readonly turnHoldMillis: number
+  /** How long an interrupted or timed-out caller waits for the outcome of a commit that was sent. Default 5,000. */
+  readonly commitGraceMillis: number
+}
+
+export const defaultOptions: EngineOptions = { turnHoldMillis: 5, commitGraceMillis: 5_000 }
+
+/** Plain counts, for metrics and tests. */
+export interface EngineStats {
+  /** Bodies run. */
+  attempts: number
+  /** Requests that took effect, and read-only transactions that ended. */
+  commits: number
+  readOnly: number
+  /** Attempts lost to local transactions, to others. */
+  localConflicts: number
+  foreignConflicts: number
+  /** Bodies that waited by `Tx.retry`. */
+  waits: number
+  batches: number
+  batchedRequests: number
+}
+
+export class Engine {
+  readonly backend: Backend["Service"]
+  readonly sync: SyncLane | undefined
+  readonly limits: Limits
+  readonly options: EngineOptions
+  readonly scope: Scope.Scope
+  readonly context: Context.Context<never>
+  /** Names this engine's commit ids. */
+  readonly session: string
+  sequence = 0
+  births = 0
+  readonly turns: Turns
+  readonly waiters: Waiters = new Waiters()
+  readonly reader: Reader
+  readonly stats: EngineStats = {
+    attempts: 0,
+    commits: 0,
+    readOnly: 0,
+    localConflicts: 0,
+    foreignConflicts: 0,
+    waits: 0,
+    batches: 0,
+    batchedRequests: 0
+  }
+  /** The store's version after the newest own commit, and the newest version known to be another engine's. */
+  lastVersion: Version = -1
+  foreignVersion: Version = -1
+  private readonly opened = new Set<object>()
+  private watching = false
+
+  constructor(
+    backend: Backend["Service"],
+    options: EngineOptions,
+    scope: Scope.Scope,
+    context: Context.Context<never>,
+    session: string
+  ) {
+    this.backend = backend
+    this.sync = backend.sync
+    this.limits = backend.capabilities.limits
+    this.options = options
+    this.scope = scope
+    this.context = context
+    this.session = session
+    this.turns = new Turns(
+      () => this.fork(this.sweepTurns),
+      (task) => this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(task)))
+    )
+    this.reader = new SyncReader(this, backend.sync!)
+  }
+
+  private readonly sweepTurns: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(Effect.sleep(this.options.turnHoldMillis), () =>
+      this.turns.sweep() ? this.sweepTurns : Effect.void
+    )
+  )
+
+  /** Runs in the store's scope: ends with the store, not with the caller. */
+  fork(effect: Effect.Effect<unknown, StoreError>): void {
+    Effect.runForkWith(this.context)(Effect.forkIn(effect, this.scope))
+  }
+
+  isOpen(opening: object): boolean {
+    return this.opened.has(opening)
+  }
+
+  setOpen(opening: object): void {
+    this.opened.add(opening)
+  }
+
+  /** After an own commit took effect at `version`. */
+  advance(version: Version): void {
+    if (version > this.lastVersion + 1) this.foreignVersion = version - 1
+    this.lastVersion = version
+  }
+
+  /** Whether, as far as is known, only this engine has committed since `version`. */
+  isLocalSince(version: Version): boolean {
+    return this.foreignVersion <= version && (this.sync === undefined || this.sync.version() === this.lastVersion)
+  }
+
+  /** Begins to tell the waiters of commits, at the first one that waits. */
+  watchChanges(): void {
+    if (this.watching) return
+    this.watching = true
+    const stop = this.sync!.watch((record) => {
+      if (this.waiters.size > 0)
+        this.waiters.notify(
+          record.version,
+          record.changes.map((change) => change.key)
+        )
+    })
+    this.fork(Effect.onExit(Effect.never, () => Effect.sync(stop)))
+  }
+}
+
+const sessionAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+/** 22 characters, 132 random bits. */
+export const makeSession: Effect.Effect<string> = Effect.gen(function* () {
+  let session = ""
+  for (let i = 0; i < 22; i++) session += sessionAlphabet[yield* Random.nextIntBetween(0, 64, { halfOpen: true })]!
+  return session
+})
+
+export const make = (
+  backend: Backend["Service"],
+  options: Partial<EngineOptions> = {}
+): Effect.Effect<Engine, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const context = yield* Effect.context<never>()
+    const session = yield* makeSession
+    return new Engine(backend, { ...defaultOptions, ...options }, scope, context, session)
+  })

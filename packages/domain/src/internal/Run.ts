@@ -1,8 +1,198 @@
-/** How operations and transactions run on an engine. */
+/**
+ * How operations and transactions run: attempts, their ends, and what comes after a lost one. The fast lane, a store in
+ * memory without conflict, is one pass through `transact`, the body, `succeeded` and `commitSync`.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { StoreError } from "../StoreError.ts"
-import type { OperationSpec } from "./Operation.ts"
+import * as StoreError from "../StoreError.ts"
+import { Transaction } from "../Transaction.ts"
+import { Attempt } from "./Attempt.ts"
+import { NamespaceMismatch } from "./defects.ts"
+import type { Engine } from "./Engine.ts"
+import { lost } from "./Lost.ts"
+import type { Opening, OperationSpec } from "./Operation.ts"
+import { commitSync } from "./commitSync.ts"
+import { isSignal, restart, restartExit, retryExit, suspend } from "./signals.ts"
+import type { StoreKey } from "./StoreShape.ts"
+import { Transacting, type TransactOptions } from "./Transacting.ts"
+import { retry } from "./TxView.ts"
+import { waitForChange } from "./wait.ts"
 
-export const perform = <A>(spec: OperationSpec<A>, _fiber: Fiber.Fiber<any, any>): Effect.Effect<A, StoreError, any> =>
-  Effect.die(new Error(`${spec.label}: the engine is not there yet`))
+type AnyFiber = Fiber.Fiber<any, any>
+type AnyEffect = Effect.Effect<any, any, any>
+
+/** The attempt that a fiber runs in, if any. */
+export const attemptOf = (fiber: AnyFiber): Attempt | undefined =>
+  // Only `startAttempt` puts this service there, and it puts an Attempt.
+  Context.getOrUndefined(fiber.context, Transaction) as Attempt | undefined
+
+const engineOf = (fiber: AnyFiber, store: StoreKey<any>): Engine => Context.getUnsafe(fiber.context, store).engine
+
+// Operations -----------------------------------------------------------------------------------------------------------
+
+/** Runs an operation in the transaction it stands in, or in one of its own. */
+export const perform = <A>(spec: OperationSpec<A> & AnyEffect, fiber: AnyFiber): AnyEffect => {
+  const attempt = attemptOf(fiber)
+  const engine = engineOf(fiber, spec.store)
+  if (spec.opening !== undefined && !engine.isOpen(spec.opening)) return open(spec, spec.opening, engine)
+  if (attempt === undefined) return alone(spec, engine, fiber)
+  if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(spec.label, spec.store.key))
+  return join(spec, attempt)
+}
+
+/** Outside of any transaction, since it must hold whatever becomes of the one the operation stands in. */
+const open = (spec: AnyEffect, opening: Opening<any>, engine: Engine): AnyEffect =>
+  Effect.flatMap(
+    Effect.updateContext(opening.open, (context: Context.Context<any>) => Context.omit(Transaction)(context)),
+    () => {
+      engine.setOpen(opening)
+      return spec
+    }
+  )
+
+const join = <A>(spec: OperationSpec<A>, attempt: Attempt): AnyEffect => {
+  const mark = attempt.journal.mark()
+  try {
+    return Exit.succeed(spec.run(attempt))
+  } catch (thrown) {
+    if (thrown === suspend) {
+      attempt.journal.rollback(mark, true)
+      return Effect.flatMap(attempt.suspension!, () => join(spec, attempt))
+    }
+    return thrownExit(thrown, attempt, mark)
+  }
+}
+
+/** The exit for what an operation threw. What it wrote before is undone: a failed operation leaves no trace. */
+const thrownExit = (thrown: unknown, attempt: Attempt, mark: number): Exit.Exit<never, StoreError.StoreError> => {
+  if (thrown === restart) return restartExit
+  if (thrown === retry) {
+    attempt.retrying = true
+    return retryExit
+  }
+  attempt.journal.rollback(mark, false)
+  if (thrown instanceof StoreError.StoreError) return Exit.fail(thrown)
+  throw thrown
+}
+
+/** An operation that is its own transaction: on a store in memory one step, no frame, no context. */
+const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: AnyFiber): AnyEffect => {
+  if (engine.sync === undefined) return transactOn(spec, engine, fiber, spec.label, {})
+  const transacting = new Transacting(engine, fiber, spec.label)
+  transacting.tookTurn = true
+  const attempt = new Attempt(engine, transacting)
+  transacting.attempt = attempt
+  try {
+    const value = spec.run(attempt)
+    return settleSync(transacting, attempt, Exit.succeed(value))
+  } catch (thrown) {
+    if (thrown === retry) return transactOn(spec, engine, fiber, spec.label, {})
+    if (thrown instanceof StoreError.StoreError) return Exit.fail(thrown)
+    throw thrown
+  } finally {
+    transacting.endAttempt()
+  }
+}
+
+// Transactions ---------------------------------------------------------------------------------------------------------
+
+/** Runs `self` as a transaction, or as a part of the one it stands in. */
+export const transact = (self: AnyEffect, store: StoreKey<any>, options: TransactOptions): AnyEffect =>
+  Effect.withFiber((fiber: AnyFiber): AnyEffect => {
+    const attempt = attemptOf(fiber)
+    const engine = engineOf(fiber, store)
+    if (attempt === undefined) return transactOn(self, engine, fiber, options.label, options)
+    if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(options.label ?? "transaction", store.key))
+    return joinBody(self, attempt)
+  })
+
+/** A nested transaction joins; when it fails and the failure is handled outside of it, it left no trace. */
+const joinBody = (self: AnyEffect, attempt: Attempt): AnyEffect => {
+  const mark = attempt.journal.mark()
+  const hooks = attempt.transacting.hooks?.length ?? 0
+  return Effect.onExit(self, (exit) => {
+    if (Exit.isFailure(exit) && attempt.active) {
+      attempt.journal.rollback(mark, false)
+      if (attempt.transacting.hooks !== undefined) attempt.transacting.hooks.length = hooks
+    }
+    return Effect.void
+  })
+}
+
+const transactOn = (
+  self: AnyEffect,
+  engine: Engine,
+  fiber: AnyFiber,
+  label: string | undefined,
+  options: TransactOptions
+): AnyEffect => {
+  const transacting = new Transacting(engine, fiber, label, options)
+  return Effect.onExit(startAttempt(transacting, self), () => {
+    fiber.setContext(transacting.context)
+    transacting.endAttempt()
+    transacting.releaseTurns()
+    return Effect.void
+  })
+}
+
+const startAttempt = (transacting: Transacting, self: AnyEffect): AnyEffect => {
+  const attempt = new Attempt(transacting.engine, transacting)
+  transacting.attempt = attempt
+  transacting.engine.stats.attempts++
+  transacting.fiber.setContext(Context.add(transacting.context, Transaction, attempt))
+  return Effect.matchCauseEffect(self, {
+    onSuccess: (value) => ended(transacting, attempt, self, Exit.succeed(value)),
+    onFailure: (cause) => ended(transacting, attempt, self, Exit.failCause(cause))
+  })
+}
+
+/** The body has ended: commit, wait, or run again. Its context has no transaction from here on. */
+const ended = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit: Exit.Exit<any, any>): AnyEffect => {
+  transacting.fiber.setContext(transacting.context)
+  if (attempt.stale !== undefined) return again(transacting, attempt, self)
+  if (attempt.retrying) {
+    transacting.engine.stats.waits++
+    transacting.releaseTurns()
+    return Effect.flatMap(waitForChange(transacting, attempt), () => {
+      transacting.endAttempt()
+      transacting.number++
+      transacting.reason = "retry"
+      return startAttempt(transacting, self)
+    })
+  }
+  if (Exit.isFailure(exit)) return isSignal(exit.cause) ? again(transacting, attempt, self) : exit
+  const settled = settleSync(transacting, attempt, exit)
+  return attempt.stale === undefined ? settled : again(transacting, attempt, self)
+}
+
+const again = (transacting: Transacting, attempt: Attempt, self: AnyEffect): AnyEffect => {
+  transacting.endAttempt()
+  return Effect.flatMap(lost(transacting, attempt), () => startAttempt(transacting, self))
+}
+
+/** The end of a body on a store in memory. When the commit was lost, `attempt.stale` says why and the result means nothing. */
+const settleSync = (transacting: Transacting, attempt: Attempt, exit: Exit.Exit<any, any>): AnyEffect => {
+  const failure = commitSync(transacting.engine, attempt)
+  if (failure !== undefined) return Exit.fail(failure)
+  const { hooks } = transacting
+  return hooks === undefined ? exit : runHooks(transacting, exit)
+}
+
+const runHooks = (transacting: Transacting, exit: Exit.Exit<any, any>): AnyEffect => {
+  const hooks = transacting.hooks!
+  transacting.hooks = undefined
+  transacting.endAttempt()
+  const all = Effect.forEach(hooks, (hook) => reportDefects(hook.effect), { discard: true })
+  return Effect.andThen(Effect.uninterruptible(all), exit)
+}
+
+/** The transaction has committed whatever an `onCommit` does: what goes wrong there is reported, not thrown. */
+const reportDefects = (effect: Effect.Effect<unknown>): Effect.Effect<void> =>
+  Effect.matchCauseEffect(effect, {
+    onSuccess: () => Effect.void,
+    onFailure: (cause) =>
+      Effect.logError("An effect given to Tx.onCommit failed; the transaction has committed", Cause.squash(cause))
+  })

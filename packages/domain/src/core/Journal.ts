@@ -1,0 +1,272 @@
+/**
+ * The journal of one attempt of a transaction: what it read and what it will write, and how the two merge, so that a body
+ * sees its own writes. Pure: where cells come from is the caller's business.
+ *
+ * Laws:
+ * - A key that was read once answers the same until it is written.
+ * - `writes` repeats the last word on every key: deleted ranges first, then one write per key.
+ * - `rollback(mark, false)` undoes writes and keeps reads (a branch that gave up still depends on what it saw);
+ *   `rollback(mark, true)` undoes both (an operation that is run again).
+ */
+import type { Cell, Entry, Range, RangeCheck, ReadCheck, Write } from "./Commit.ts"
+import type { Key } from "./Key.ts"
+import { fromCounter, toCounter, type Value } from "./Value.ts"
+import type { Version } from "./Version.ts"
+
+/** What an attempt will do to a key. */
+export const WriteKind = { none: 0, set: 1, delete: 2, add: 3, append: 4 } as const
+export type WriteKind = (typeof WriteKind)[keyof typeof WriteKind]
+
+/** The halves of a key that an append completes. */
+export interface Ticket {
+  readonly prefix: Key
+  readonly index: number
+  readonly suffix: Key
+}
+
+/** A key in the journal: what was read of it and what is to be written, in one object. */
+export class JournalEntry {
+  readonly key: Key
+  /** Whether `base` is known as of the attempt's snapshot. */
+  known: boolean
+  /** Whether `base` was shown to the body: then it must still hold at commit. */
+  read: boolean
+  base: Cell | undefined
+  /** The local request, not acknowledged when it was read, that wrote `base`; `undefined` for cells of the store. */
+  origin: object | undefined
+  kind: WriteKind
+  value: Value | undefined
+  delta: number
+  ticket: Ticket | undefined
+
+  constructor(key: Key) {
+    this.key = key
+    this.known = false
+    this.read = false
+    this.base = undefined
+    this.origin = undefined
+    this.kind = WriteKind.none
+    this.value = undefined
+    this.delta = 0
+    this.ticket = undefined
+  }
+}
+
+/** A range that was read: footprint, entries it had, and the snapshot's position when it was read. */
+export interface RangeRead {
+  readonly start: Key
+  readonly end: Key
+  readonly entries: ReadonlyArray<Entry>
+  /** Position in the local order of unacknowledged requests up to which their writes were seen; -1: none. */
+  readonly position: number
+}
+
+type Undo =
+  | {
+      readonly tag: 0
+      readonly entry: JournalEntry
+      readonly kind: WriteKind
+      readonly value: Value | undefined
+      readonly delta: number
+    }
+  | { readonly tag: 1; readonly entry: JournalEntry }
+  | { readonly tag: 2 }
+  | { readonly tag: 3 }
+
+/** Entries up to here are found by a linear scan; beyond, by a map. */
+const scanMax = 8
+
+/** Reads and writes of one attempt. Not reused between attempts. */
+export class Journal {
+  readonly entries: Array<JournalEntry> = []
+  private byKey: Map<Key, JournalEntry> | undefined = undefined
+  ranges: Array<RangeRead> | undefined = undefined
+  deletedRanges: Array<{ readonly start: Key; readonly end: Key }> | undefined = undefined
+  /** Entries with a write that is not `none`. */
+  writeCount = 0
+  private undo: Array<Undo> | undefined = undefined
+
+  find(key: Key): JournalEntry | undefined {
+    if (this.byKey !== undefined) return this.byKey.get(key)
+    const entries = this.entries
+    for (let i = entries.length - 1; i >= 0; i--) if (entries[i]!.key === key) return entries[i]
+    return undefined
+  }
+
+  entry(key: Key): JournalEntry {
+    const found = this.find(key)
+    if (found !== undefined) return found
+    const entry = new JournalEntry(key)
+    this.entries.push(entry)
+    if (this.byKey !== undefined) this.byKey.set(key, entry)
+    else if (this.entries.length > scanMax) this.byKey = new Map(this.entries.map((each) => [each.key, each]))
+    return entry
+  }
+
+  get hasWrites(): boolean {
+    return this.writeCount > 0 || this.deletedRanges !== undefined
+  }
+
+  // Reads ------------------------------------------------------------------------------------------------------------
+
+  markRead(entry: JournalEntry): void {
+    if (entry.read) return
+    entry.read = true
+    this.undo?.push({ tag: 1, entry })
+  }
+
+  addRange(range: RangeRead): void {
+    if (this.ranges === undefined) this.ranges = [range]
+    else this.ranges.push(range)
+    this.undo?.push({ tag: 2 })
+  }
+
+  /** Whether an own deleted range covers a key, so that its stored cell is not seen. */
+  isCovered(key: Key): boolean {
+    const deleted = this.deletedRanges
+    if (deleted === undefined) return false
+    for (const range of deleted) if (key >= range.start && key < range.end) return true
+    return false
+  }
+
+  // Writes -----------------------------------------------------------------------------------------------------------
+
+  private write(entry: JournalEntry, kind: WriteKind, value: Value | undefined, delta: number): void {
+    this.undo?.push({ tag: 0, entry, kind: entry.kind, value: entry.value, delta: entry.delta })
+    if (entry.kind === WriteKind.none) {
+      if (kind !== WriteKind.none) this.writeCount++
+    } else if (kind === WriteKind.none) this.writeCount--
+    entry.kind = kind
+    entry.value = value
+    entry.delta = delta
+  }
+
+  set(key: Key, value: Value): void {
+    const entry = this.entry(key)
+    // A ticket of this transaction that is set again stays an append: only its value changes.
+    this.write(entry, entry.ticket === undefined ? WriteKind.set : WriteKind.append, value, 0)
+  }
+
+  delete(key: Key): void {
+    const entry = this.entry(key)
+    this.write(entry, entry.ticket === undefined ? WriteKind.delete : WriteKind.none, undefined, 0)
+  }
+
+  deleteRange(start: Key, end: Key): void {
+    for (const entry of this.entries) {
+      if (entry.kind !== WriteKind.none && entry.key >= start && entry.key < end)
+        this.write(entry, WriteKind.none, undefined, 0)
+    }
+    if (this.deletedRanges === undefined) this.deletedRanges = []
+    this.deletedRanges.push({ start, end })
+    this.undo?.push({ tag: 3 })
+  }
+
+  /** `undefined` when it was added up; else the sum or delta that is no safe integer, or that the cell is no counter. */
+  add(key: Key, delta: number): "overflow" | "not a counter" | undefined {
+    if (!Number.isSafeInteger(delta)) return "overflow"
+    const entry = this.entry(key)
+    if (entry.kind === WriteKind.set || entry.kind === WriteKind.append) {
+      const before = entry.value === undefined ? undefined : toCounter(entry.value)
+      if (before === undefined) return "not a counter"
+      if (!Number.isSafeInteger(before + delta)) return "overflow"
+      this.write(entry, entry.kind, fromCounter(before + delta), 0)
+      return undefined
+    }
+    if (entry.kind === WriteKind.delete) {
+      this.write(entry, WriteKind.set, fromCounter(delta), 0)
+      return undefined
+    }
+    if (!Number.isSafeInteger(entry.delta + delta)) return "overflow"
+    this.write(entry, WriteKind.add, undefined, entry.delta + delta)
+    return undefined
+  }
+
+  /** `placeholder` is the key under which this transaction alone sees the item. */
+  append(placeholder: Key, ticket: Ticket, value: Value): void {
+    const entry = this.entry(placeholder)
+    entry.ticket = ticket
+    this.write(entry, WriteKind.append, value, 0)
+  }
+
+  // Undoing ----------------------------------------------------------------------------------------------------------
+
+  /** A mark to roll back to. The first one begins to keep the undo log. */
+  mark(): number {
+    if (this.undo === undefined) this.undo = []
+    return this.undo.length
+  }
+
+  rollback(mark: number, reads: boolean): void {
+    const undo = this.undo!
+    const kept: Array<Undo> = []
+    while (undo.length > mark) {
+      const step = undo.pop()!
+      if (step.tag === 0) {
+        this.undo = undefined
+        this.write(step.entry, step.kind, step.value, step.delta)
+        this.undo = undo
+      } else if (step.tag === 3) {
+        this.deletedRanges!.pop()
+        if (this.deletedRanges!.length === 0) this.deletedRanges = undefined
+      } else if (reads) {
+        if (step.tag === 1) step.entry.read = false
+        else {
+          this.ranges!.pop()
+          if (this.ranges!.length === 0) this.ranges = undefined
+        }
+      } else kept.push(step)
+    }
+    for (let i = kept.length - 1; i >= 0; i--) undo.push(kept[i]!)
+  }
+
+  // Merging and output -----------------------------------------------------------------------------------------------
+
+  /** Own writes within a range, in its order. */
+  ownIn(range: Range): Array<JournalEntry> {
+    const own: Array<JournalEntry> = []
+    if (this.writeCount === 0) return own
+    for (const entry of this.entries) {
+      if (entry.kind !== WriteKind.none && entry.key >= range.start && entry.key < range.end) own.push(entry)
+    }
+    const sign = range.reverse === true ? -1 : 1
+    if (own.length > 1) own.sort((a, b) => (a.key < b.key ? -sign : sign))
+    return own
+  }
+
+  writes(): Array<Write> {
+    const writes: Array<Write> = []
+    if (this.deletedRanges !== undefined) {
+      for (const { start, end } of this.deletedRanges) writes.push({ _tag: "DeleteRange", start, end })
+    }
+    for (const entry of this.entries) {
+      const { key } = entry
+      if (entry.kind === WriteKind.set) writes.push({ _tag: "Set", key, value: entry.value! })
+      else if (entry.kind === WriteKind.delete) writes.push({ _tag: "Delete", key })
+      else if (entry.kind === WriteKind.add) writes.push({ _tag: "Add", key, delta: entry.delta })
+      else if (entry.kind === WriteKind.append) writes.push({ _tag: "Append", ...entry.ticket!, value: entry.value! })
+    }
+    return writes
+  }
+
+  /** The read set of keys, for an attempt that stands on stored cells alone. */
+  readChecks(): Array<ReadCheck> {
+    const checks: Array<ReadCheck> = []
+    for (const entry of this.entries) {
+      if (entry.read) checks.push({ key: entry.key, version: entry.base === undefined ? 0 : entry.base.version })
+    }
+    return checks
+  }
+
+  /** The read set of ranges, for an attempt that stands on stored cells alone, as of `version`. */
+  rangeChecks(version: Version): Array<RangeCheck> {
+    if (this.ranges === undefined) return []
+    return this.ranges.map(({ start, end, entries }) => ({ start, end, version, entries: entries.map(keyAndVersion) }))
+  }
+}
+
+/** An entry as a range check lists it. */
+export const keyAndVersion = (entry: Entry): { readonly key: Key; readonly version: Version } => ({
+  key: entry.key,
+  version: entry.cell.version
+})

@@ -1,0 +1,97 @@
+/**
+ * One transaction over all of its attempts: what outlives an attempt that was lost.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Key } from "../core/Key.ts"
+import type { Policy } from "../RetryPolicy.ts"
+import type { Attempt } from "./Attempt.ts"
+import type { Engine } from "./Engine.ts"
+import type { StoreKey } from "./StoreShape.ts"
+import type { TurnTaker } from "./Turns.ts"
+
+/** What `transactWith` and `Tx.fn` take. */
+export interface TransactOptions {
+  readonly retry?: Policy | undefined
+  readonly timeout?: Duration.Input | undefined
+  readonly label?: string | undefined
+  readonly escalate?: boolean | undefined
+  readonly store?: StoreKey<any> | undefined
+}
+
+/** An effect to run once after the commit. */
+export interface CommitHook {
+  readonly effect: Effect.Effect<unknown>
+}
+
+const noOptions: TransactOptions = {}
+
+/** Steps of the slow lane, made at the first lost attempt. */
+export interface Losses {
+  /** Keys to take turns on: those of lost reads, and the ends of lost ranges. */
+  readonly keys: Set<Key>
+  /** Attempts lost to this process's transactions, and to others. */
+  local: number
+  foreign: number
+  readonly startMillis: number
+  step: ((now: number, input: never) => Effect.Effect<unknown, unknown, unknown>) | undefined
+}
+
+export class Transacting implements TurnTaker {
+  readonly engine: Engine
+  readonly fiber: Fiber.Fiber<any, any>
+  readonly label: string | undefined
+  readonly options: TransactOptions
+  readonly birth: number
+  /** The caller's context: the body's without the transaction. */
+  readonly context: Context.Context<never>
+  /** Turns held now. */
+  readonly turns: Array<Key> = noTurns()
+  tookTurn = false
+  /** Counts from 1. */
+  number = 1
+  reason: "conflict" | "retry" | undefined = undefined
+  attempt: Attempt | undefined = undefined
+  hooks: Array<CommitHook> | undefined = undefined
+  losses: Losses | undefined = undefined
+  /** Whether a request of this transaction was sent and is not answered. */
+  committing = false
+
+  constructor(
+    engine: Engine,
+    fiber: Fiber.Fiber<any, any>,
+    label: string | undefined,
+    options: TransactOptions = noOptions
+  ) {
+    this.engine = engine
+    this.fiber = fiber
+    this.context = fiber.context
+    this.label = label
+    this.options = options
+    this.birth = engine.births++
+  }
+
+  clock(): Clock.Clock {
+    return this.fiber.getRef(Clock.Clock)
+  }
+
+  releaseTurns(): void {
+    if (this.turns.length > 0) this.engine.turns.release(this, this.turns)
+  }
+
+  /** Ends the present attempt: its view is dead from now on, its snapshot let go. */
+  endAttempt(): void {
+    const attempt = this.attempt
+    if (attempt === undefined || !attempt.active) return
+    attempt.active = false
+    if (attempt.held) {
+      attempt.held = false
+      this.engine.sync!.closeSnapshot(attempt.version)
+    }
+  }
+}
+
+const noTurns = (): Array<Key> => []

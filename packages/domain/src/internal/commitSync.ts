@@ -1,0 +1,59 @@
+/**
+ * The commit of an attempt on a store in memory: one call, no suspension, so nothing can come between or interrupt it.
+ */
+import * as Clock from "effect/Clock"
+import type { CommitRequest, Refused, Reply } from "../core/Commit.ts"
+import * as StoreError from "../StoreError.ts"
+import type { Attempt } from "./Attempt.ts"
+import type { Engine } from "./Engine.ts"
+
+/**
+ * Commits. The failure of the transaction, or `undefined` when it committed or when `attempt.stale` was set because
+ * something it read has changed. A read-only attempt stands on one state that was the present during the transaction.
+ */
+export const commitSync = (engine: Engine, attempt: Attempt): StoreError.StoreError | undefined => {
+  const { journal } = attempt
+  if (!journal.hasWrites) {
+    engine.stats.readOnly++
+    return undefined
+  }
+  const sync = engine.sync!
+  const sequence = ++engine.sequence
+  const request: CommitRequest = {
+    id: { session: engine.session, sequence },
+    resolvedBelow: sequence,
+    base: attempt.version < 0 ? sync.version() : attempt.version,
+    atMillis: attempt.transacting.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+    reads: journal.readChecks(),
+    ranges: journal.rangeChecks(attempt.version),
+    writes: journal.writes()
+  }
+  return settle(engine, attempt, sync.commitOne(request))
+}
+
+const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.StoreError | undefined => {
+  switch (reply._tag) {
+    case "Committed":
+      engine.advance(reply.version)
+      engine.stats.commits++
+      return undefined
+    case "Conflict":
+      attempt.stale = { keys: reply.keys, ranges: reply.ranges, local: engine.isLocalSince(attempt.version) }
+      return undefined
+    case "TooOld":
+      attempt.stale = { keys: [], ranges: [], local: false }
+      return undefined
+    case "Refused":
+      return refusedError(reply)
+  }
+}
+
+/** A request that the store will never take, as the failure of its transaction. */
+export const refusedError = (reply: Refused): StoreError.StoreError => {
+  const key = reply.key === undefined ? {} : { key: reply.key }
+  return StoreError.make(
+    reply.reason === "InvalidInput"
+      ? new StoreError.InvalidInput({ message: reply.message, ...key })
+      : new StoreError.LimitExceeded({ message: reply.message, limit: "request", max: 0, actual: 0, ...key })
+  )
+}

@@ -1,0 +1,32 @@
+/**
+ * `Tx.retry`: wait until something the attempt read has changed since its snapshot, never since "now", so that a change
+ * between the read and the wait wakes too.
+ */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../StoreError.ts"
+import type { Attempt } from "./Attempt.ts"
+import { SyncReader } from "./Reader.ts"
+import type { Transacting } from "./Transacting.ts"
+import type { Waiter } from "./Waiters.ts"
+
+export const waitForChange = (transacting: Transacting, attempt: Attempt): Effect.Effect<void, StoreError> => {
+  const { engine } = transacting
+  return Effect.callback<void>((resume) => {
+    const { reader } = engine
+    if (reader instanceof SyncReader && reader.isChanged(attempt)) {
+      resume(Effect.void)
+      return undefined
+    }
+    engine.watchChanges()
+    const waiter: Waiter = {
+      keys: attempt.journal.entries.filter((entry) => entry.read).map((entry) => entry.key),
+      ranges: attempt.journal.ranges ?? [],
+      version: engine.sync!.version(),
+      wake: () => resume(Effect.void)
+    }
+    engine.waiters.add(waiter)
+    return Effect.sync(() => {
+      engine.waiters.remove(waiter)
+    })
+  })
+}
