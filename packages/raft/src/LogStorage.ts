@@ -167,9 +167,11 @@ export class LogStorageError extends Schema.TaggedError<LogStorageError>()("LogS
 
 export type Operation = LogStorageError["operation"]
 
-/** True for the failures after which the handle is of no use: the node must end. */
-export const isFinal = (error: LogStorageError): boolean =>
-  error.reason._tag !== "Refused" && error.reason._tag !== "TooLarge" && error.reason._tag !== "PiecesMismatch"
+/** True for the reasons after which the handle is of no use: the node must end. The others changed nothing. */
+export const isFinalReason = ({ _tag }: LogStorageReason): boolean =>
+  _tag !== "Refused" && _tag !== "TooLarge" && _tag !== "PiecesMismatch"
+
+export const isFinal = (error: LogStorageError): boolean => isFinalReason(error.reason)
 
 /** Called once, in the order of the calls, perhaps before the call returns. */
 export type Done<A> = (result: Result.Result<A, LogStorageError>) => void
@@ -216,11 +218,11 @@ export interface LogStorage {
   readonly limits: StorageLimits
 
   /**
-   * One atomic durable write: hard state, then `truncateFrom`, then `entries`, then `compactTo` (at most the index of the
-   * installed or adopted snapshot). Entries stand at the last index + 1 and on, or replace damaged ones.
-   * Cost: one sync for all works that wait, whatever they hold.
+   * Durable writes, in order, each work atomic: hard state, then `truncateFrom`, then `entries`, then `compactTo` (at most
+   * the index of the installed or adopted snapshot). Entries stand at the last index + 1 and on, or replace damaged ones.
+   * If one work of a call is refused, none of the call is done. Cost: one sync for all calls that wait.
    */
-  readonly persist: (work: PersistWork, done: Done<void>) => void
+  readonly persist: (works: ReadonlyArray<PersistWork>, done: Done<void>) => void
 
   /** Keeps a piece: in order, each at the end of the one before; a piece at offset 0 starts anew. Need not be durable. */
   readonly storePiece: (stage: Stage, piece: ArrivedPiece, done: Done<void>) => void
@@ -247,5 +249,5 @@ export class LogStorageFactory extends Context.Service<
   { readonly open: Effect.Effect<LogStorage, LogStorageError, Scope.Scope> }
 >()("@weft/raft/LogStorageFactory") {}
 
-/** Calls a method of a storage as an effect: `call((done) => storage.persist(work, done))` in `Effect.callback`. */
+/** What `Done<void>` is given for success. */
 export const succeeded: Result.Result<void, never> = Result.succeed(undefined)

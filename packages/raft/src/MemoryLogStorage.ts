@@ -7,7 +7,7 @@
  * to show on `SqliteLogStorage`.
  */
 import { Effect, Layer, Result } from "effect"
-import type { DamagedRange, Index, Restored, SnapshotMeta } from "./core/Types.ts"
+import type { ArrivedPiece, DamagedRange, Index, Install, PersistWork, Restored, SnapshotMeta } from "./core/Types.ts"
 import {
   AlreadyOpen,
   Closed,
@@ -22,20 +22,22 @@ import {
   LogStorageFactory,
   type LogStorageReason,
   type Operation,
+  type PieceRequest,
   PiecesMismatch,
   type Stage,
   type StorageLimits,
   succeeded
 } from "./LogStorage.ts"
-import { type ExtentFields, LogExtent, pieceRefusal, type Staged, unite } from "./internal/logExtent.ts"
+import { LogExtent, pieceRefusal, pieceTooLarge, shapeOf, unite, workRefusal } from "./internal/logExtent.ts"
 import {
   become,
   dropPrefix,
   emptyImage,
   type Image,
+  lengthOf,
   readable,
   restore,
-  stagedOf,
+  type StoredSnapshot,
   takeWork
 } from "./internal/memoryImage.ts"
 
@@ -79,7 +81,7 @@ export class MemoryDisk {
     const fail = (reason: LogStorageReason) => new LogStorageError({ storage: this.name, operation: "open", reason })
     if (this.#handle !== undefined) throw fail(new AlreadyOpen({}))
     if (this.#image.hardStateDamaged) throw fail(new HardStateDamaged({ detail: "marked as damaged" }))
-    this.#handle = new Handle(this, restore(this.#image), this.#image.extent, stagedOf(this.#image))
+    this.#handle = new Handle(this, restore(this.#image))
     return this.#handle
   }
 
@@ -191,48 +193,55 @@ export class MemoryDisk {
   }
 }
 
+type Take = (image: Image) => LogStorageReason | undefined | void
+
 class Handle implements LogStorage {
   readonly name: string
   readonly durable = false
   readonly restored: Restored
   readonly limits: StorageLimits
   readonly #disk: MemoryDisk
-  readonly #extent: LogExtent
-  readonly #staged: Record<Stage, Staged | undefined>
   #ended: Ended | Closed | undefined
 
-  constructor(disk: MemoryDisk, restored: Restored, extent: ExtentFields, staged: Record<Stage, Staged | undefined>) {
+  constructor(disk: MemoryDisk, restored: Restored) {
     this.#disk = disk
     this.name = disk.name
     this.limits = disk.limits
     this.restored = restored
-    this.#extent = new LogExtent(extent)
-    this.#staged = staged
   }
 
-  persist(work: Parameters<LogStorage["persist"]>[0], done: Done<void>): void {
-    const refusal = this.#extent.refusal(work, this.limits)
-    if (refusal === undefined) this.#extent.persist(work)
-    const bytes = work.entries.reduce((sum, { data }) => sum + data.length, 0)
-    this.#submit("persist", bytes, refusal, (image) => takeWork(image, work), done)
-  }
-
-  storePiece(stage: Stage, piece: Parameters<LogStorage["storePiece"]>[1], done: Done<void>): void {
-    const { data, meta, offset } = piece
-    const refusal = pieceRefusal(this.#staged[stage], piece, this.limits)
-    if (refusal === undefined) this.#staged[stage] = { meta, length: offset + data.length }
-    const take = (image: Image): void => {
-      const before = offset === 0 ? [] : (image.staged[stage]?.pieces ?? [])
-      image.staged = { ...image.staged, [stage]: { meta, pieces: [...before, data] } }
+  persist(works: ReadonlyArray<PersistWork>, done: Done<void>): void {
+    const refusal = workRefusal(works, this.limits)
+    // A crash may come between two works of a call, so each waits on its own. The first one judges them all.
+    let refused: LogStorageReason | undefined = refusal
+    if (refused !== undefined || works.length === 0) return this.#submit("persist", 0, () => refusal, done)
+    for (const [position, work] of works.entries()) {
+      const bytes = work.entries.reduce((sum, { data }) => sum + data.length, 0)
+      const take: Take = (image) => {
+        if (position === 0) refused = new LogExtent(image.extent).refusalOfAll(works.map(shapeOf))
+        if (refused === undefined) takeWork(image, work)
+        return refused
+      }
+      this.#submit("persist", bytes, take, position === works.length - 1 ? done : () => {})
     }
-    this.#submit("storePiece", data.length, refusal, take, done)
   }
 
-  install(install: Parameters<LogStorage["install"]>[0], done: Done<void>): void {
-    const refusal = this.#own("arrived", install.meta)
-    if (refusal === undefined) this.#extent.install(install)
-    const take = (image: Image): void => {
+  storePiece(stage: Stage, { data, meta, offset }: ArrivedPiece, done: Done<void>): void {
+    const take: Take = (image) => {
+      const stored = image.staged[stage]
+      const refusal = pieceTooLarge(data, this.limits) ?? pieceRefusal(lengthOf(stored), { data, meta, offset })
+      if (refusal !== undefined) return refusal
+      const pieces = offset === 0 ? [data] : [...(stored?.pieces ?? []), data]
+      image.staged = { ...image.staged, [stage]: { meta, pieces } }
+    }
+    this.#submit("storePiece", data.length, take, done)
+  }
+
+  install(install: Install, done: Done<void>): void {
+    const take: Take = (image) => {
       const extent = new LogExtent(image.extent)
+      const refusal = extent.snapshotRefusal(install.meta, false) ?? piecesMismatch(image.staged.arrived, install.meta)
+      if (refusal !== undefined) return refusal
       extent.install(install)
       if (extent.last === install.meta.index) {
         image.entries = []
@@ -242,31 +251,31 @@ class Handle implements LogStorage {
       become(image, "arrived")
       dropPrefix(image)
     }
-    this.#submit("install", 0, refusal, take, done)
+    this.#submit("install", 0, take, done)
   }
 
   adopt(meta: SnapshotMeta, done: Done<void>): void {
-    const refusal = this.#own("made", meta)
-    if (refusal === undefined) this.#extent.adopt(meta)
-    const take = (image: Image): void => {
+    const take: Take = (image) => {
+      const refusal = new LogExtent(image.extent).snapshotRefusal(meta, true) ?? piecesMismatch(image.staged.made, meta)
+      if (refusal !== undefined) return refusal
       image.extent = { ...image.extent, snapshot: meta.index }
       become(image, "made")
     }
-    this.#submit("adopt", 0, refusal, take, done)
+    this.#submit("adopt", 0, take, done)
   }
 
-  readPiece(request: Parameters<LogStorage["readPiece"]>[0], done: Done<Uint8Array | undefined>): void {
+  readPiece({ index, length, offset }: PieceRequest, done: Done<Uint8Array | undefined>): void {
     let data: Uint8Array | undefined
-    const take = ({ snapshot, snapshotDamaged }: Image): void => {
-      if (snapshot === undefined || snapshot.meta.index !== request.index || snapshotDamaged) return
-      data = Buffer.concat(snapshot.pieces).subarray(request.offset, request.offset + request.length)
+    const take: Take = ({ snapshot, snapshotDamaged }) => {
+      if (snapshot === undefined || snapshot.meta.index !== index || snapshotDamaged) return
+      data = slicePieces(snapshot.pieces, offset, offset + length)
     }
-    this.#submit("readPiece", 0, undefined, take, (result) => done(Result.map(result, () => data)))
+    this.#submit("readPiece", 0, take, (result) => done(Result.map(result, () => data)))
   }
 
   readEntries({ from, to }: DamagedRange, done: Done<EntriesRead>): void {
     let read: EntriesRead = { entries: [], damaged: [] }
-    const take = (image: Image): void => {
+    const take: Take = (image) => {
       const low = Math.max(from, image.extent.first)
       const high = Math.min(to, image.extent.last)
       const damaged = image.extent.damaged.flatMap((range) => {
@@ -275,44 +284,24 @@ class Handle implements LogStorage {
       })
       read = { entries: low <= high ? readable(image, low, high) : [], damaged }
     }
-    this.#submit("readEntries", 0, undefined, take, (result) => done(Result.map(result, () => read)))
+    this.#submit("readEntries", 0, take, (result) => done(Result.map(result, () => read)))
   }
 
   close(done: Done<void>): void {
-    this.#submit("close", 0, undefined, () => this.#disk.release(this), done)
+    this.#submit("close", 0, () => this.#disk.release(this), done)
     this.#ended ??= new Closed({})
   }
 
-  /** Checks the staged pieces and clears the stage in what later calls see. */
-  #own(stage: Stage, meta: SnapshotMeta): LogStorageReason | undefined {
-    const refusal = this.#extent.snapshotRefusal(meta, stage === "made") ?? piecesMismatch(this.#staged[stage], meta)
-    if (refusal === undefined) this.#staged[stage] = undefined
-    return refusal
-  }
-
-  #submit(
-    operation: Operation,
-    bytes: number,
-    refusal: LogStorageReason | undefined,
-    take: (image: Image) => void,
-    done: Done<void>
-  ): void {
-    const early = this.#ended ?? refusal
+  #submit(operation: Operation, bytes: number, take: Take, done: Done<void>): void {
+    const early = this.#ended
     const job: Job = {
       operation,
       bytes: early === undefined ? bytes : 0,
-      take: (image) => {
-        if (early !== undefined) return early
-        if (this.#ended instanceof Ended) return this.#ended
-        take(image)
-        return undefined
-      },
+      take: (image) => early ?? (this.#ended instanceof Ended ? this.#ended : (take(image) ?? undefined)),
       answer: (reason) => {
         if (reason === undefined) return done(succeeded)
         const error = new LogStorageError({ storage: this.name, operation, reason })
-        if (reason._tag === "IoFailed" && !(this.#ended instanceof Ended)) {
-          this.#ended = new Ended({ because: error.message })
-        }
+        if (reason._tag === "IoFailed") this.#ended = new Ended({ because: error.message })
         done(Result.fail(error))
       }
     }
@@ -321,8 +310,20 @@ class Handle implements LogStorage {
   }
 }
 
+/** Bytes `[from, to)` of the pieces. Cost: O(pieces + bytes). */
+const slicePieces = (pieces: ReadonlyArray<Uint8Array>, from: number, to: number): Uint8Array => {
+  const parts: Array<Uint8Array> = []
+  let start = 0
+  for (const piece of pieces) {
+    if (start < to && start + piece.length > from) parts.push(piece.subarray(Math.max(0, from - start), to - start))
+    start += piece.length
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+}
+
 /** Why the staged pieces are not the whole snapshot `meta`, or `undefined`. */
-const piecesMismatch = (staged: Staged | undefined, meta: SnapshotMeta): PiecesMismatch | undefined => {
+const piecesMismatch = (stored: StoredSnapshot | undefined, meta: SnapshotMeta): PiecesMismatch | undefined => {
+  const staged = lengthOf(stored)
   if (staged === undefined || staged.meta.index !== meta.index || staged.meta.term !== meta.term) {
     return new PiecesMismatch({ index: meta.index, detail: "no piece of it is stored" })
   }

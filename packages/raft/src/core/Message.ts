@@ -166,8 +166,7 @@ export interface ReadIndexReply extends Envelope {
 }
 
 /**
- * A node with damage and without a leader asks everyone for committed entries. With a leader, plain appends repair
- * (`AppendReply.damaged`).
+ * A node with damage and without a leader asks everyone. With a leader, plain appends repair (`AppendReply.damaged`).
  */
 export interface EntriesWanted extends Envelope {
   readonly _tag: "EntriesWanted"
@@ -175,12 +174,16 @@ export interface EntriesWanted extends Envelope {
   readonly toIndex: Index
 }
 
-/** Answer: those of the wanted entries that the sender KNOWS to be committed (others could differ), in order, no holes. */
+/**
+ * Answer: a run of the wanted entries, without holes, as near to `toIndex` as the sender has them. Of use are those that
+ * are committed, and all of them if the last one is an entry that the asking node has itself, of the same term (Log
+ * Matching: then everything before is equal too).
+ */
 export interface EntriesFound extends Envelope {
   readonly _tag: "EntriesFound"
-  readonly fromIndex: Index
-  readonly toIndex: Index
   readonly entries: ReadonlyArray<Entry>
+  /** The sender's commit index. */
+  readonly commit: Index
 }
 
 export type Message =

@@ -8,7 +8,7 @@
  * and `ready()` again while `hasWork()`: `Persisted` has released messages. With an asynchronous disk, 2 runs beside the
  * next turns; works are written in order of their number.
  *
- * The object and its arrays are reused: valid until the `ready()` after next.
+ * Outputs are never changed after they are given.
  */
 import type { Message, RefusedReason } from "./Message.ts"
 import type { Configuration, Entry, HardState, Index, NodeId, Role, SnapshotMeta, Term } from "./Types.ts"

@@ -43,6 +43,51 @@ export interface ExtentFields {
 
 export const emptyExtent: ExtentFields = { first: 1, last: 0, snapshot: 0, damaged: [] }
 
+/** What a work means for the extent. `runs` are the indexes of its entries: closed ranges, in order. */
+export interface WorkShape {
+  readonly truncateFrom: Index
+  readonly compactTo: Index
+  readonly runs: ReadonlyArray<DamagedRange>
+}
+
+/** Cost: O(entries). */
+export const shapeOf = ({ compactTo, entries, truncateFrom }: PersistWork): WorkShape => {
+  const runs: Array<{ from: Index; to: Index }> = []
+  for (const { index } of entries) {
+    const run = runs.at(-1)
+    if (run !== undefined && run.to + 1 === index) run.to = index
+    else runs.push({ from: index, to: index })
+  }
+  return { truncateFrom, compactTo, runs }
+}
+
+/** What no storage takes, whatever it holds. Cost: O(entries). */
+export const workRefusal = (
+  works: ReadonlyArray<PersistWork>,
+  limits: StorageLimits
+): Refused | TooLarge | undefined => {
+  for (const { entries, hardState } of works) {
+    let bytes = 0
+    for (const { data, index, kind } of entries) {
+      if (kind === "damaged") return refuse("placeholders of damaged entries are not stored", `index ${index}`)
+      if (data.length > limits.entryBytesMax) {
+        return new TooLarge({ limit: "entryBytesMax", bytes: data.length, bytesMax: limits.entryBytesMax })
+      }
+      bytes += data.length
+    }
+    if (bytes > limits.workBytesMax) {
+      return new TooLarge({ limit: "workBytesMax", bytes, bytesMax: limits.workBytesMax })
+    }
+    if ((hardState?.vote?.length ?? 0) > nodeIdCharsMax) {
+      return refuse(`the name of a node has at most ${nodeIdCharsMax} characters`, `${hardState!.vote!.length}`)
+    }
+  }
+  return undefined
+}
+
+/** Longest name of a node in a vote, in characters. */
+const nodeIdCharsMax = 512
+
 const refuse = (rule: string, detail: string): Refused => new Refused({ rule, detail })
 
 export class LogExtent {
@@ -60,9 +105,8 @@ export class LogExtent {
     this.damaged = fields.damaged
   }
 
-  /** Why `work` may not be done, or `undefined`. Changes nothing. Cost: O(entries). */
-  refusal(work: PersistWork, limits: StorageLimits): Refused | TooLarge | undefined {
-    const { compactTo, entries, truncateFrom } = work
+  /** Why `work` may not be done, or `undefined`. Changes nothing. Cost: O(runs). */
+  refusal({ compactTo, runs, truncateFrom }: WorkShape): Refused | undefined {
     if (truncateFrom > 0 && truncateFrom < this.first) {
       return refuse(
         "a truncation stays above the dropped prefix",
@@ -78,39 +122,44 @@ export class LogExtent {
     if (compactTo > this.snapshot) {
       return refuse("a snapshot covers what is dropped", `up to ${compactTo}, the snapshot covers ${this.snapshot}`)
     }
-    const last = truncateFrom > 0 ? Math.min(this.last, truncateFrom - 1) : this.last
-    let bytes = 0
-    for (let at = 0; at < entries.length; at++) {
-      const { data, index, kind } = entries[at]!
-      if (at > 0 && index !== entries[at - 1]!.index + 1) {
-        return refuse("entries of a work have no holes", `${index} follows ${entries[at - 1]!.index}`)
+    let last = truncateFrom > 0 ? Math.min(this.last, truncateFrom - 1) : this.last
+    for (const [at, { from, to }] of runs.entries()) {
+      if (at > 0 && from !== runs[at - 1]!.to + 1) {
+        return refuse("entries of a work have no holes", `${from} follows ${runs[at - 1]!.to}`)
       }
-      if (index > last ? at === 0 && index !== last + 1 : !contains(this.damaged, index)) {
+      const known = Math.min(to, last)
+      if (from > last + 1 || (from <= last && !this.damaged.some((range) => range.from <= from && known <= range.to))) {
+        const whole = from <= last ? " and there is a whole entry" : ""
         return refuse(
           "an entry stands after the last one, or replaces a damaged one",
-          `index ${index}, the log ends at ${last}${index <= last ? " and this entry is whole" : ""}`
+          `indexes ${from} to ${to}, the log ends at ${last}${whole}`
         )
       }
-      if (kind === "damaged") return refuse("placeholders of damaged entries are not stored", `index ${index}`)
-      if (data.length > limits.entryBytesMax) {
-        return new TooLarge({ limit: "entryBytesMax", bytes: data.length, bytesMax: limits.entryBytesMax })
-      }
-      bytes += data.length
+      last = Math.max(last, to)
     }
-    return bytes > limits.workBytesMax
-      ? new TooLarge({ limit: "workBytesMax", bytes, bytesMax: limits.workBytesMax })
-      : undefined
+    return undefined
   }
 
-  /** Takes the work's effect on the extent. The work has passed `refusal`. */
-  persist({ compactTo, entries, truncateFrom }: PersistWork): void {
+  /** Why one of `works`, done one after the other, may not be done. Changes nothing. */
+  refusalOfAll(works: ReadonlyArray<WorkShape>): Refused | undefined {
+    if (works.length === 1) return this.refusal(works[0]!)
+    const trial = new LogExtent(this)
+    for (const work of works) {
+      const refusal = trial.refusal(work)
+      if (refusal !== undefined) return refusal
+      trial.persist(work)
+    }
+    return undefined
+  }
+
+  /** Takes the work's effect on the extent. It has passed `refusal`. */
+  persist({ compactTo, runs, truncateFrom }: WorkShape): void {
     if (truncateFrom > 0 && truncateFrom <= this.last) {
       this.damaged = subtract(this.damaged, truncateFrom, this.last)
       this.last = truncateFrom - 1
     }
-    if (entries.length > 0) {
-      const to = entries[entries.length - 1]!.index
-      this.damaged = subtract(this.damaged, entries[0]!.index, to)
+    for (const { from, to } of runs) {
+      this.damaged = subtract(this.damaged, from, to)
       this.last = Math.max(this.last, to)
     }
     if (compactTo >= this.first) this.dropTo(Math.min(compactTo, this.last))
@@ -157,20 +206,22 @@ export interface Staged {
 /** Why a piece does not fit what is staged, or `undefined`. */
 export const pieceRefusal = (
   staged: Staged | undefined,
-  piece: { readonly meta: SnapshotMeta; readonly offset: number; readonly data: Uint8Array },
-  limits: StorageLimits
-): Refused | TooLarge | undefined => {
+  piece: { readonly meta: SnapshotMeta; readonly offset: number; readonly data: Uint8Array }
+): Refused | undefined => {
   const { data, meta, offset } = piece
-  if (data.length > limits.pieceBytesMax) {
-    return new TooLarge({ limit: "pieceBytesMax", bytes: data.length, bytesMax: limits.pieceBytesMax })
-  }
-  if (offset === 0) return undefined
   const same = staged !== undefined && staged.meta.index === meta.index && staged.meta.term === meta.term
-  const length = same ? staged.length : 0
-  return offset === length
-    ? undefined
-    : refuse(
-        "a piece begins where the one before ended",
-        `offset ${offset} of snapshot ${meta.index}, stored ${length}`
-      )
+  const length = offset === 0 ? 0 : same ? staged.length : 0
+  if (offset !== length) {
+    const detail = `offset ${offset} of snapshot ${meta.index}, stored ${length}`
+    return refuse("a piece begins where the one before ended", detail)
+  }
+  return offset + data.length > meta.bytes
+    ? refuse("pieces stay within the length of their snapshot", `${offset + data.length} of ${meta.bytes} bytes`)
+    : undefined
 }
+
+/** What no storage takes as one piece. */
+export const pieceTooLarge = (data: Uint8Array, { pieceBytesMax }: StorageLimits): TooLarge | undefined =>
+  data.length > pieceBytesMax
+    ? new TooLarge({ limit: "pieceBytesMax", bytes: data.length, bytesMax: pieceBytesMax })
+    : undefined

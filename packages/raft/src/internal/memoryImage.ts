@@ -1,7 +1,7 @@
 /** What a `MemoryDisk` keeps over crashes, and how works change it. Mutates the image it is given; no I/O. */
 import type { Entry, HardState, Index, PersistWork, Restored, SnapshotMeta } from "../core/Types.ts"
 import type { Stage } from "../LogStorage.ts"
-import { contains, emptyExtent, type ExtentFields, LogExtent, type Staged } from "./logExtent.ts"
+import { contains, emptyExtent, type ExtentFields, LogExtent, shapeOf, type Staged } from "./logExtent.ts"
 
 export interface StoredSnapshot {
   readonly meta: SnapshotMeta
@@ -33,12 +33,7 @@ export const emptyImage = (): Image => ({
   staged: { arrived: undefined, made: undefined }
 })
 
-export const stagedOf = ({ staged }: Image): Record<Stage, Staged | undefined> => ({
-  arrived: lengthOf(staged.arrived),
-  made: lengthOf(staged.made)
-})
-
-const lengthOf = (stored: StoredSnapshot | undefined): Staged | undefined =>
+export const lengthOf = (stored: StoredSnapshot | undefined): Staged | undefined =>
   stored && { meta: stored.meta, length: stored.pieces.reduce((sum, piece) => sum + piece.length, 0) }
 
 export const readable = (image: Image, from: Index, to: Index): ReadonlyArray<Entry> => {
@@ -70,7 +65,7 @@ export const takeWork = (image: Image, work: PersistWork): void => {
   if (last !== undefined && (image.tail === undefined || last.index >= image.tail.index)) {
     image.tail = { index: last.index, term: last.term }
   }
-  extent.persist(work)
+  extent.persist(shapeOf(work))
   image.extent = { first: extent.first, last: extent.last, snapshot: extent.snapshot, damaged: extent.damaged }
   dropPrefix(image)
 }
