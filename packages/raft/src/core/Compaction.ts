@@ -1,0 +1,87 @@
+/**
+ * When to make a snapshot and how much of the log to drop (paper, section 7). By count and by bytes (RAFT.md mend 5: 20 MB
+ * commands fill the memory long before a count does), by command, and never what a live follower still needs as long as
+ * that stays within `keepEntries` and `keepBytes`: else every hiccup becomes a snapshot.
+ */
+import { entryBytes } from "./Log.ts"
+import type { State } from "./State.ts"
+import type { Index } from "./Types.ts"
+
+/** Above this multiple of the limits a snapshot is made although one is being sent. */
+const HARD_FACTOR = 4
+
+const sending = (s: State): boolean => {
+  for (const peer of s.progress.values()) if (peer.transfer !== undefined && peer.active) return true
+  return false
+}
+
+/** Closes the turn: asks for a snapshot of what has been applied, if it is time and durable. */
+export const wantSnapshot = (s: State): void => {
+  if (s.snapshotAsked > 0 || s.installing !== undefined || s.needsSnapshot) return
+  const index = s.snapshot?.index ?? 0
+  const entries = s.applied - index
+  if (entries <= 0 || s.applied > s.durable) return
+  const { snapshotBytes, snapshotEntries } = s.limits
+  const factor = sending(s) ? HARD_FACTOR : 1
+  const due = entries >= snapshotEntries * factor || s.bytesSinceSnapshot >= snapshotBytes * factor
+  if (!due && !s.compactAsked) return
+  s.compactAsked = false
+  s.snapshotAsked = s.applied
+  s.snapshotWanted = s.applied
+}
+
+const bytesBetween = (s: State, from: Index, to: Index): number => {
+  let bytes = 0
+  for (let index = Math.max(from, s.log.base + 1); index <= to; index++) bytes += entryBytes(s.log.at(index))
+  return bytes
+}
+
+/** A snapshot of `index` is durable: it may stand for the log up to there. */
+export const snapshotMade = (s: State, index: Index, bytes: number): void => {
+  s.snapshotAsked = 0
+  if (index <= (s.snapshot?.index ?? 0) || index > s.applied || index <= s.log.base) return
+  const at = s.configurations.at(index)
+  s.snapshot = {
+    index,
+    term: s.log.termAt(index),
+    configuration: at.configuration,
+    configurationIndex: at.index,
+    bytes
+  }
+  s.configurations.compactTo(index)
+  s.bytesSinceSnapshot = bytesBetween(s, index + 1, s.applied)
+  s.keptBytes = bytesBetween(s, s.log.base + 1, index)
+  compactLog(s)
+}
+
+/** Lowest index that some live follower still needs after it; followers of others keep what the limits allow. */
+const neededAfter = (s: State): Index => {
+  if (s.role !== "leader") return 0
+  let needed = Infinity
+  for (const peer of s.progress.values()) {
+    if (peer === s.self) continue
+    if (peer.transfer !== undefined) needed = Math.min(needed, peer.transfer.meta.index)
+    else if (peer.active) needed = Math.min(needed, peer.match)
+  }
+  return needed
+}
+
+/** Drops the log up to the snapshot, less what is kept. */
+export const compactLog = (s: State): void => {
+  const { limits, log, snapshot } = s
+  if (snapshot === undefined || log.base >= snapshot.index) return
+  const needed = neededAfter(s)
+  let target = log.base
+  let kept = s.keptBytes
+  while (target < snapshot.index) {
+    const within = snapshot.index - target <= limits.keepEntries && kept <= limits.keepBytes
+    if (target >= needed && within) break
+    if (needed === 0 && within) break
+    target++
+    kept -= entryBytes(log.at(target))
+  }
+  if (target === log.base) return
+  s.keptBytes = Math.max(0, kept)
+  log.compactTo(target)
+  s.compactPending = target
+}

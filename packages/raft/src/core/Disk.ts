@@ -1,0 +1,105 @@
+/**
+ * What is durable, and what waits for it (RAFT.md mend 1; thesis 10.2.1).
+ *
+ * The driver writes numbered works in order. A message that tells persistent state is held until the work that contains
+ * that state is durable: `holdForLog` waits for everything so far, `holdForHard` for term and vote alone (so a read round
+ * does not wait for a large append). A truncation lowers what the works in flight can still make durable: an old write
+ * that ends late never counts for a tail that was cut and written again.
+ */
+import { invariant } from "./invariant.ts"
+import type { Held, State } from "./State.ts"
+import type { Entry, Index, Message, PersistWork } from "./Types.ts"
+
+export const holdForLog = (s: State, message: Message): void => void s.newForLog.push(message)
+
+export const holdForHard = (s: State, message: Message): void => void s.newForHard.push(message)
+
+/** A new term: what was held speaks for the old one, and must not be said any more. */
+export const dropHeld = (s: State): void => {
+  s.heldForLog = []
+  s.heldForHard = []
+  s.newForLog = []
+  s.newForHard = []
+  s.ack = undefined
+}
+
+export const appendToLog = (s: State, entry: Entry): void => {
+  s.log.append(entry)
+  if (entry.index < s.dirtyFrom) s.dirtyFrom = entry.index
+}
+
+/** Deletes the log from `from` on, in memory, on the disk to come, and in what writes in flight stand for. */
+export const truncateLog = (s: State, from: Index): void => {
+  invariant(from > s.commit, "a committed entry is never truncated", () => `${from} <= commit ${s.commit}`)
+  s.log.truncateFrom(from)
+  if (from < s.dirtyFrom) s.dirtyFrom = from
+  s.durable = Math.min(s.durable, from - 1)
+  for (const write of s.writes) write.lastIndex = Math.min(write.lastIndex, from - 1)
+  s.matched = Math.min(s.matched, from - 1)
+}
+
+export const hasPersistWork = (s: State): boolean =>
+  s.hardDirty || s.dirtyFrom !== Infinity || s.filled.length > 0 || s.compactPending > 0
+
+/** Gathers everything that is not yet with the disk into one work. */
+export const takePersistWork = (s: State): PersistWork | undefined => {
+  if (!hasPersistWork(s)) return undefined
+  const { log } = s
+  const truncateFrom = s.dirtyFrom <= s.handed ? s.dirtyFrom : 0
+  const tail = s.dirtyFrom <= log.lastIndex ? log.slice(s.dirtyFrom, Infinity, Infinity) : []
+  const filled = s.filled.filter((entry) => entry.index < s.dirtyFrom && entry.index > log.base)
+  const work: PersistWork = {
+    write: ++s.lastWrite,
+    hardState: s.hardDirty ? { term: s.term, vote: s.vote, commit: s.commit, recoverTo: s.recoverTo } : undefined,
+    truncateFrom,
+    entries: filled.length === 0 ? tail : [...filled, ...tail],
+    compactTo: s.compactPending
+  }
+  if (s.hardDirty) s.lastHardWrite = work.write
+  s.writes.push({ write: work.write, lastIndex: log.lastIndex, at: s.now })
+  s.hardDirty = false
+  s.dirtyFrom = Infinity
+  s.handed = log.lastIndex
+  s.filled.length = 0
+  s.compactPending = 0
+  return work
+}
+
+/** Dates the messages that this turn has held; sends those whose state is durable already. */
+export const closeHeld = (s: State): void => {
+  for (const message of s.newForLog) {
+    if (s.lastWrite <= s.persistedWrite) s.messages.push(message)
+    else s.heldForLog.push({ write: s.lastWrite, message })
+  }
+  for (const message of s.newForHard) {
+    if (s.lastHardWrite <= s.persistedWrite) s.messages.push(message)
+    else s.heldForHard.push({ write: s.lastHardWrite, message })
+  }
+  s.newForLog.length = 0
+  s.newForHard.length = 0
+}
+
+const release = (s: State, held: Array<Held>): Array<Held> => {
+  let count = 0
+  while (count < held.length && (held[count] as Held).write <= s.persistedWrite) {
+    s.messages.push((held[count] as Held).message)
+    count++
+  }
+  if (count === 0) return held
+  return count === held.length ? [] : held.slice(count)
+}
+
+/** Everything up to work `write` is durable. */
+export const persisted = (s: State, write: number): void => {
+  invariant(write <= s.lastWrite, "only a write that was asked for is reported", () => `${write} > ${s.lastWrite}`)
+  if (write <= s.persistedWrite) return
+  s.persistedWrite = write
+  let done = 0
+  while (done < s.writes.length && (s.writes[done] as { write: number }).write <= write) {
+    s.durable = Math.max(s.durable, (s.writes[done] as { lastIndex: Index }).lastIndex)
+    done++
+  }
+  s.writes.splice(0, done)
+  s.heldForLog = release(s, s.heldForLog)
+  s.heldForHard = release(s, s.heldForHard)
+}

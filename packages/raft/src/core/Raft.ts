@@ -1,0 +1,311 @@
+/**
+ * One node of the protocol: inputs in, work out. See `Surface.ts` for what callers may rely on, `Output.ts` for the order
+ * of work, docs/RAFT.md for the protocol as built.
+ *
+ * A mutable object over one `State`; the rules stand in the modules beside it. Pure: no I/O, clock, randomness, logger.
+ */
+import { compactLog, snapshotMade, wantSnapshot } from "./Compaction.ts"
+import { countOwnLog } from "./Commit.ts"
+import { closeHeld, hasPersistWork, persisted, takePersistWork } from "./Disk.ts"
+import { campaign, countOwnVote } from "./Election.ts"
+import { closeAck } from "./Follower.ts"
+import { invariant } from "./invariant.ts"
+import { leaseStands } from "./Lease.ts"
+import { entryBytes, TERM_UNKNOWN } from "./Log.ts"
+import { changeMembership } from "./Membership.ts"
+import { closeReads, failReads, read, readsWaiting, serveReads } from "./ReadIndex.ts"
+import { receive } from "./Receive.ts"
+import { damageFound } from "./Repair.ts"
+import { replicateAll } from "./Replication.ts"
+import { failRequests, propose, settleRequests } from "./Requests.ts"
+import { restore } from "./Restore.ts"
+import { installFailed, snapshotInstalled } from "./SnapshotReceive.ts"
+import { pieceRead } from "./SnapshotSend.ts"
+import { waitingRequests, type State } from "./State.ts"
+import { tick } from "./Timers.ts"
+import { stepAside, transferLeadership } from "./Transfer.ts"
+import type {
+  ConfigurationAt,
+  Entry,
+  Index,
+  Input,
+  NodeId,
+  Output,
+  RaftCore,
+  RaftOptions,
+  RaftView,
+  Restored,
+  Role,
+  Term
+} from "./Types.ts"
+
+export class Raft implements RaftCore {
+  private readonly state: State
+
+  constructor(options: RaftOptions, restored: Restored) {
+    this.state = restore(options, restored)
+  }
+
+  step(input: Input): void {
+    const s = this.state
+    switch (input._tag) {
+      case "Receive":
+        return receive(s, input.message)
+      case "Propose":
+        return propose(s, input.requestId, input.proposal)
+      case "Persisted":
+        persisted(s, input.write)
+        countOwnVote(s)
+        return countOwnLog(s)
+      case "Clock":
+        return setClock(s, input.now)
+      case "Tick":
+        setClock(s, input.now)
+        return s.failed ? undefined : tick(s)
+      case "Read":
+        return read(s, input)
+      default:
+        return stepRare(s, input)
+    }
+  }
+
+  hasWork(): boolean {
+    const s = this.state
+    return (
+      s.messages.length > 0 ||
+      s.newForHard.length > 0 ||
+      s.newForLog.length > 0 ||
+      s.ack !== undefined ||
+      (s.replicate && s.role === "leader") ||
+      hasPersistWork(s) ||
+      hasCommitted(s) ||
+      s.replies.length > 0 ||
+      s.reads.length > 0 ||
+      s.events.length > 0 ||
+      s.batchNew.length > 0 ||
+      (s.newReads.length > 0 && s.role === "leader" && s.commit >= s.termStart) ||
+      s.pieces.length > 0 ||
+      s.install !== undefined ||
+      s.pieceReads.length > 0 ||
+      s.readsAt.some((one) => one.index <= s.applied)
+    )
+  }
+
+  ready(): Output {
+    const s = this.state
+    if (s.role === "leader") {
+      closeReads(s)
+      if (s.replicate) replicateAll(s)
+    } else closeReads(s)
+    closeAck(s)
+    const persist = s.failed ? undefined : takePersistWork(s)
+    closeHeld(s)
+    handOut(s)
+    serveReads(s)
+    wantSnapshot(s)
+    const output: Output = {
+      messages: given(s.messages),
+      persist,
+      committed: given(s.committed),
+      replies: given(s.replies),
+      reads: given(s.reads),
+      pieces: given(s.pieces),
+      install: s.install,
+      snapshotWanted: s.snapshotWanted,
+      pieceReads: given(s.pieceReads),
+      events: given(s.events)
+    }
+    freshOutput(s)
+    return output
+  }
+
+  get id(): NodeId {
+    return this.state.id
+  }
+  get term(): Term {
+    return this.state.term
+  }
+  get role(): Role {
+    return this.state.role
+  }
+  get leader(): NodeId | undefined {
+    return this.state.leader
+  }
+  get vote(): NodeId | undefined {
+    return this.state.vote
+  }
+  get commit(): Index {
+    return this.state.commit
+  }
+  get applied(): Index {
+    return this.state.applied
+  }
+  get lastIndex(): Index {
+    return this.state.log.lastIndex
+  }
+  get durableIndex(): Index {
+    return this.state.durable
+  }
+  get firstIndex(): Index {
+    return this.state.log.base + 1
+  }
+  get recoverTo(): Index {
+    return this.state.recoverTo
+  }
+  get snapshotIndex(): Index {
+    return this.state.snapshot?.index ?? 0
+  }
+  get configuration(): ConfigurationAt {
+    return this.state.configurations.inForce
+  }
+  get leaseStands(): boolean {
+    return leaseStands(this.state)
+  }
+
+  entries(from: Index, to: Index): ReadonlyArray<Entry> {
+    return this.state.log.range(from, to)
+  }
+
+  entry(index: Index): Entry | undefined {
+    return this.state.log.get(index)
+  }
+
+  termOf(index: Index): Term | undefined {
+    const term = this.state.log.termAt(index)
+    return term === TERM_UNKNOWN ? undefined : term
+  }
+
+  snapshot(): RaftView {
+    const s = this.state
+    return {
+      id: s.id,
+      role: s.role,
+      term: s.term,
+      vote: s.vote,
+      leader: s.leader,
+      commit: s.commit,
+      applied: s.applied,
+      firstIndex: s.log.base + 1,
+      lastIndex: s.log.lastIndex,
+      lastTerm: s.log.lastTerm,
+      durableIndex: s.durable,
+      recoverTo: s.recoverTo,
+      snapshot: s.snapshot,
+      damaged: s.holes.map(({ from, to }) => ({ from, to })),
+      configuration: s.configurations.inForce,
+      configurations: [...s.configurations.all],
+      diskHung: s.diskHung,
+      failed: s.failed,
+      peers: [...s.progress.values()]
+        .filter((peer) => peer !== s.self)
+        .map(({ active, id, inflightBytes, inflightMessages, match, next, state }) => ({
+          active,
+          id,
+          inflightBytes,
+          inflightMessages,
+          match,
+          next,
+          state
+        })),
+      requestsWaiting: waitingRequests(s),
+      readsWaiting: readsWaiting(s),
+      transferTo: s.transfer?.to,
+      logBytes: s.log.bytes
+    }
+  }
+}
+
+const stepRare = (s: State, input: Input): void => {
+  switch (input._tag) {
+    case "Transfer":
+      return transferLeadership(s, input)
+    case "ChangeMembership":
+      return changeMembership(s, input)
+    case "Campaign":
+      return s.role === "leader" ? undefined : campaign(s)
+    case "SnapshotMade":
+      return snapshotMade(s, input.index, input.bytes)
+    case "SnapshotFailed":
+      s.snapshotAsked = 0
+      return
+    case "SnapshotInstalled":
+      return snapshotInstalled(s, input.index)
+    case "InstallFailed":
+      return installFailed(s, input.index)
+    case "PieceRead":
+      return pieceRead(s, input)
+    case "Compact":
+      s.compactAsked = true
+      return compactLog(s)
+    case "DamageFound":
+      return damageFound(s, input.from, input.to)
+    case "DiskFailed":
+      return diskFailed(s, input.reason)
+    case "Unreachable":
+      return unreachable(s, input.peer)
+  }
+}
+
+const setClock = (s: State, now: number): void => {
+  invariant(now >= s.now, "the clock never falls", () => `${s.now} -> ${now}`)
+  s.now = now
+}
+
+/** After a failed write or sync nothing that this disk says can be believed: the node hands over and is silent. */
+const diskFailed = (s: State, reason: string): void => {
+  if (s.failed) return
+  if (s.role === "leader") stepAside(s)
+  failReads(s)
+  failRequests(s)
+  s.failed = true
+  s.heldForHard = []
+  s.heldForLog = []
+  s.newForHard = []
+  s.newForLog = []
+  s.ack = undefined
+  s.events.push({ _tag: "DiskFailed", reason })
+}
+
+/** What was on the way to the peer may be lost: find out where the logs meet before sending ahead again. */
+const unreachable = (s: State, id: NodeId): void => {
+  const peer = s.progress.get(id)
+  if (peer !== undefined && peer !== s.self && peer.state === "replicate") peer.becomeProbe(peer.match + 1)
+}
+
+const hasCommitted = (s: State): boolean =>
+  s.applied < s.commit && !s.needsSnapshot && s.installing === undefined && s.log.get(s.applied + 1)?.kind !== "damaged"
+
+/** Hands out committed entries, a bounded number a turn, and the answers that go with them. */
+const handOut = (s: State): void => {
+  if (s.applied >= s.commit || !hasCommitted(s)) return
+  const { applyBytesMax, applyEntriesMax } = s.limits
+  let bytes = 0
+  while (s.applied < s.commit && s.committed.length < applyEntriesMax) {
+    const entry = s.log.at(s.applied + 1)
+    if (entry.kind === "damaged") break
+    const size = entryBytes(entry)
+    if (bytes > 0 && bytes + size > applyBytesMax) break
+    bytes += size
+    s.committed.push(entry)
+    s.applied = entry.index
+    if (s.requests.length > 0) settleRequests(s, entry.index, entry.term)
+  }
+  s.bytesSinceSnapshot += bytes
+}
+
+const nothing: ReadonlyArray<never> = []
+
+/** Empty arrays stay in the state: what a later step puts there must not show up in an output that is out already. */
+const given = <T>(items: ReadonlyArray<T>): ReadonlyArray<T> => (items.length === 0 ? nothing : items)
+
+const freshOutput = (s: State): void => {
+  if (s.messages.length > 0) s.messages = []
+  if (s.committed.length > 0) s.committed = []
+  if (s.replies.length > 0) s.replies = []
+  if (s.reads.length > 0) s.reads = []
+  if (s.pieces.length > 0) s.pieces = []
+  if (s.pieceReads.length > 0) s.pieceReads = []
+  if (s.events.length > 0) s.events = []
+  s.install = undefined
+  s.snapshotWanted = 0
+}

@@ -1,0 +1,121 @@
+/**
+ * The term rule, in one place (figure 2, "all servers"), and the way of each message to its handler.
+ *
+ * Requests between members (forwards, read indexes, repair) stand outside of it: their contents hold in any term, and a
+ * node that asks must not disturb a leader.
+ */
+import { holdForHard } from "./Disk.ts"
+import {
+  leaderHeard,
+  receivePreVote,
+  receivePreVoteReply,
+  receiveTimeoutNow,
+  receiveVote,
+  receiveVoteReply
+} from "./Election.ts"
+import { contact, receiveAppend, receiveHeartbeat } from "./Follower.ts"
+import { receiveReadIndex, receiveReadIndexReply } from "./ReadIndex.ts"
+import { receiveEntriesFound, receiveEntriesWanted } from "./Repair.ts"
+import { receiveAppendReply, receiveHeartbeatReply } from "./Replication.ts"
+import { receiveForward, receiveForwardReply } from "./Requests.ts"
+import { becomeFollower } from "./Role.ts"
+import { invariant } from "./invariant.ts"
+import { receiveSnapshotPiece } from "./SnapshotReceive.ts"
+import { receiveSnapshotReply } from "./SnapshotSend.ts"
+import type { State } from "./State.ts"
+import type { Append, Heartbeat, Message, SnapshotPiece } from "./Types.ts"
+
+export const receive = (s: State, message: Message): void => {
+  if (s.failed || message.to !== s.id || message.from === s.id) return
+  switch (message._tag) {
+    case "Append":
+    case "Heartbeat":
+    case "SnapshotPiece":
+      return fromLeader(s, message)
+    case "PreVote":
+      return receivePreVote(s, message)
+    case "Forward":
+      return receiveForward(s, message)
+    case "ForwardReply":
+      return receiveForwardReply(s, message)
+    case "ReadIndex":
+      return receiveReadIndex(s, message)
+    case "ReadIndexReply":
+      return receiveReadIndexReply(s, message)
+    case "EntriesWanted":
+      return receiveEntriesWanted(s, message)
+    case "EntriesFound":
+      return receiveEntriesFound(s, message)
+    default:
+      return withTerm(s, message)
+  }
+}
+
+type Termed = Exclude<
+  Message,
+  | Append
+  | Heartbeat
+  | SnapshotPiece
+  | { _tag: "PreVote" | "Forward" | "ForwardReply" | "ReadIndex" | "ReadIndexReply" | "EntriesWanted" | "EntriesFound" }
+>
+
+const withTerm = (s: State, message: Termed): void => {
+  if (message._tag === "PreVoteReply" && message.granted) return receivePreVoteReply(s, message)
+  if (message._tag === "Vote") {
+    // The promise to a leader that is heard: not even the term is taken (thesis 4.2.3). A hung disk could not keep a vote.
+    if (message.term > s.term && ((leaderHeard(s) && !message.transfer) || s.diskHung)) return
+    if (message.term < s.term) {
+      return holdForHard(s, { _tag: "VoteReply", from: s.id, to: message.from, term: s.term, granted: false })
+    }
+  }
+  if (message.term > s.term) becomeFollower(s, message.term, undefined)
+  else if (message.term < s.term && message._tag !== "PreVoteReply") return
+  switch (message._tag) {
+    case "AppendReply":
+      if (s.role === "leader") receiveAppendReply(s, message)
+      return
+    case "HeartbeatReply":
+      if (s.role === "leader") receiveHeartbeatReply(s, message)
+      return
+    case "SnapshotReply":
+      if (s.role === "leader") receiveSnapshotReply(s, message)
+      return
+    case "PreVoteReply":
+      return receivePreVoteReply(s, message)
+    case "Vote":
+      return receiveVote(s, message)
+    case "VoteReply":
+      return receiveVoteReply(s, message)
+    case "TimeoutNow":
+      return receiveTimeoutNow(s, message)
+  }
+}
+
+const fromLeader = (s: State, message: Append | Heartbeat | SnapshotPiece): void => {
+  if (message.term < s.term) return staleLeader(s, message)
+  invariant(
+    s.role !== "leader" || message.term > s.term,
+    "one leader a term (figure 3, election safety)",
+    () => `${s.id} and ${message.from} in term ${s.term}`
+  )
+  if (message.term > s.term || s.role !== "follower" || s.leader !== message.from) {
+    becomeFollower(s, message.term, message.from)
+  }
+  contact(s)
+  if (message._tag === "Append") receiveAppend(s, message)
+  else if (message._tag === "Heartbeat") receiveHeartbeat(s, message)
+  else receiveSnapshotPiece(s, message)
+}
+
+/** A deposed leader learns the term from the answer, else pre-vote could keep a node with a higher term out for ever. */
+const staleLeader = (s: State, message: Append | Heartbeat | SnapshotPiece): void => {
+  holdForHard(s, {
+    _tag: "HeartbeatReply",
+    from: s.id,
+    to: message.from,
+    term: s.term,
+    round: 0,
+    stamp: -1,
+    supports: s.supports
+  })
+}

@@ -1,0 +1,153 @@
+/**
+ * The leader's side of replication (paper 5.3; thesis 10.2): appends are built once a turn, ahead of their answers, within
+ * a window of messages and bytes for each peer.
+ */
+import { advanceCommit } from "./Commit.ts"
+import { ENTRY_OVERHEAD_BYTES, TERM_UNKNOWN } from "./Log.ts"
+import type { Progress } from "./Progress.ts"
+import { roundAnswered } from "./ReadIndex.ts"
+import { appendNoop } from "./Requests.ts"
+import { sendSnapshot } from "./SnapshotSend.ts"
+import type { State } from "./State.ts"
+import { transferStep } from "./Transfer.ts"
+import type { AppendReply, Entry, HeartbeatReply, Index, Term } from "./Types.ts"
+
+/** A new leader's first entry; it also asserts itself at once. */
+export const startTerm = (s: State): void => {
+  s.termStart = appendNoop(s)
+  sendHeartbeats(s, false)
+}
+
+const entriesBytes = (entries: ReadonlyArray<Entry>): number => {
+  let bytes = 0
+  for (const entry of entries) bytes += entry.data.length + ENTRY_OVERHEAD_BYTES
+  return bytes
+}
+
+const sendAppend = (s: State, peer: Progress, prevIndex: Index, entries: ReadonlyArray<Entry>): void => {
+  s.messages.push({
+    _tag: "Append",
+    from: s.id,
+    to: peer.id,
+    term: s.term,
+    prevIndex,
+    prevTerm: s.log.termAt(prevIndex),
+    entries,
+    commit: s.commit,
+    stamp: s.now
+  })
+  peer.appendedAt = s.now
+  peer.commitTold = s.commit
+}
+
+/** Sends a peer all that its state and window allow. */
+const replicateTo = (s: State, peer: Progress): void => {
+  const { limits, log } = s
+  if (peer.state === "snapshot") return
+  if (peer.snapshotAtLeast > 0 || peer.next <= log.base || log.termAt(peer.next - 1) === TERM_UNKNOWN)
+    return sendSnapshot(s, peer)
+  if (peer.state === "probe") {
+    if (peer.probing) return
+    peer.probing = true
+    sendAppend(s, peer, peer.next - 1, log.slice(peer.next, limits.appendEntriesMax, limits.appendBytesMax))
+    return
+  }
+  while (
+    peer.next <= log.lastIndex &&
+    peer.inflightMessages < limits.windowMessages &&
+    (peer.inflightBytes < limits.windowBytes || peer.inflightMessages === 0)
+  ) {
+    const entries = log.slice(peer.next, limits.appendEntriesMax, limits.appendBytesMax)
+    sendAppend(s, peer, peer.next - 1, entries)
+    peer.sent((entries[entries.length - 1] as Entry).index, entriesBytes(entries))
+  }
+  // Somebody waits at that peer for an entry that is committed by now: tell it without waiting for the next append.
+  if (peer.commitTold < peer.commitWanted && s.commit > peer.commitTold && peer.next > log.base) {
+    sendAppend(s, peer, peer.next - 1, [])
+  }
+}
+
+/** Closes the leader's turn. */
+export const replicateAll = (s: State): void => {
+  s.replicate = false
+  for (const peer of s.progress.values()) if (peer !== s.self) replicateTo(s, peer)
+}
+
+/** Heartbeats to all peers; with `voters`, to voters alone (a read round). */
+export const sendHeartbeats = (s: State, voters: boolean): void => {
+  for (const peer of s.progress.values()) {
+    if (peer === s.self || (voters && !s.halves.some((half) => half.includes(peer)))) continue
+    s.messages.push({
+      _tag: "Heartbeat",
+      from: s.id,
+      to: peer.id,
+      term: s.term,
+      commit: Math.min(s.commit, peer.match),
+      match: peer.match,
+      lastIndex: s.log.lastIndex,
+      round: s.round,
+      stamp: s.now
+    })
+  }
+}
+
+const heard = (peer: Progress, stamp: number, supports: number): void => {
+  peer.active = true
+  peer.stamp = Math.max(peer.stamp, stamp)
+  if (supports >= 0) peer.supports = supports
+}
+
+/** The last index, at most `index`, whose term is at most `term`: where the logs can meet (fast back-off, 5.3). */
+export const meetingPoint = (s: State, index: Index, term: Term): Index => {
+  let at = Math.min(index, s.log.lastIndex)
+  while (at > s.log.base && s.log.termAt(at) > term) at--
+  return at
+}
+
+export const receiveAppendReply = (s: State, message: AppendReply): void => {
+  const peer = s.progress.get(message.from)
+  if (peer === undefined) return
+  heard(peer, message.stamp, message.supports)
+  s.replicate = true
+  if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
+  if (message.damaged) return peer.regress(message.hintIndex)
+  if (!message.ok) return refused(s, peer, message)
+  if (message.index > s.log.lastIndex) return
+  const news = peer.acknowledge(message.index)
+  if (peer.state === "probe") peer.becomeReplicate()
+  else if (peer.state === "snapshot" && peer.match >= s.log.base && peer.snapshotAtLeast === 0)
+    peer.becomeProbe(peer.match + 1)
+  if (!news) return
+  if (advanceCommit(s) || s.transfer !== undefined) transferStep(s)
+}
+
+const refused = (s: State, peer: Progress, message: AppendReply): void => {
+  if (peer.state === "snapshot" || message.index <= peer.match) return
+  if (peer.state === "replicate") return peer.becomeProbe(peer.match + 1)
+  // An answer to an older probe says nothing about this one.
+  if (message.index !== peer.next - 1) return
+  peer.becomeProbe(Math.min(message.index, meetingPoint(s, message.hintIndex, message.hintTerm) + 1))
+}
+
+/** The peer's own snapshot is unreadable; its log goes on after `atLeast`. */
+const wantSnapshot = (s: State, peer: Progress, atLeast: Index): void => {
+  peer.snapshotAtLeast = Math.max(1, atLeast)
+  if (peer.state !== "snapshot") sendSnapshot(s, peer)
+}
+
+export const receiveHeartbeatReply = (s: State, message: HeartbeatReply): void => {
+  const peer = s.progress.get(message.from)
+  if (peer === undefined) return
+  heard(peer, message.stamp, message.supports)
+  if (peer.state === "probe") {
+    peer.probing = false
+    s.replicate = true
+  } else if (peer.state === "replicate" && peer.match < peer.next - 1 && message.stamp > peer.appendedAt) {
+    // Heartbeats come back and the last appends do not: ask (with an empty append, cheap if they are only slow).
+    if (peer.next - 1 >= s.log.base) sendAppend(s, peer, peer.next - 1, [])
+  } else if (peer.state === "snapshot") s.replicate = true
+  if (message.round > peer.round) {
+    peer.round = message.round
+    roundAnswered(s)
+  }
+}

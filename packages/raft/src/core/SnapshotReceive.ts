@@ -1,0 +1,81 @@
+/**
+ * Receiving a log snapshot (figure 13). Pieces go to the driver in order; when the last one is there the driver installs the
+ * snapshot in one durable step, and until it has said so this node appends nothing, votes for nobody and does not campaign.
+ */
+import { holdForHard } from "./Disk.ts"
+import { configurationChanged } from "./Membership.ts"
+import { installedHoles } from "./Repair.ts"
+import { forgetRequests } from "./Requests.ts"
+import type { State } from "./State.ts"
+import type { Index, NodeId, SnapshotMeta, SnapshotPiece } from "./Types.ts"
+
+const reply = (s: State, to: NodeId, index: Index, offset: number, installed: boolean, stamp: number): void => {
+  holdForHard(s, { _tag: "SnapshotReply", from: s.id, to, term: s.term, index, offset, installed, stamp })
+}
+
+/** This node gains nothing from the snapshot. */
+const isOld = (s: State, meta: SnapshotMeta): boolean =>
+  s.needsSnapshot ? meta.index < s.log.base : meta.index <= s.commit
+
+export const receiveSnapshotPiece = (s: State, message: SnapshotPiece): void => {
+  if (s.installing !== undefined) return
+  const { meta } = message
+  if (isOld(s, meta)) {
+    s.incoming = undefined
+    return reply(s, message.from, meta.index, 0, !s.needsSnapshot, message.stamp)
+  }
+  const same = s.incoming?.meta.index === meta.index && s.incoming.meta.term === meta.term
+  if (!same || message.offset === 0) s.incoming = { meta, offset: 0 }
+  const incoming = s.incoming as { meta: SnapshotMeta; offset: number }
+  if (message.offset !== incoming.offset) {
+    return reply(s, message.from, meta.index, incoming.offset, false, message.stamp)
+  }
+  s.pieces.push({ meta, offset: message.offset, data: message.data })
+  incoming.offset += message.data.length
+  if (!message.done) return reply(s, message.from, meta.index, incoming.offset, false, message.stamp)
+  const term = s.log.termAt(meta.index)
+  const damaged = s.log.get(meta.index)?.kind === "damaged"
+  const keepLog = meta.index <= s.log.lastIndex && (term === meta.term || damaged)
+  s.incoming = undefined
+  s.installing = { meta, keepLog, from: message.from, stamp: message.stamp }
+  s.install = { meta, keepLog }
+}
+
+/** The snapshot is this node's own now, on the disk and in its state machine. */
+export const snapshotInstalled = (s: State, index: Index): void => {
+  const { installing } = s
+  if (installing === undefined || installing.meta.index !== index) return
+  const { keepLog, meta } = installing
+  s.installing = undefined
+  const boundaryDamaged = s.log.get(index)?.kind === "damaged"
+  if (keepLog) {
+    s.log.compactTo(index)
+    s.log.baseTerm = meta.term
+    if (s.log.lastIndex === index) s.log.lastTerm = meta.term
+    s.durable = Math.max(s.durable, index)
+  } else {
+    s.log.reset(index, meta.term)
+    s.durable = index
+    s.dirtyFrom = Infinity
+    for (const write of s.writes) write.lastIndex = index
+  }
+  s.handed = Math.max(keepLog ? s.handed : 0, index)
+  installedHoles(s, index, keepLog, boundaryDamaged)
+  s.needsSnapshot = false
+  s.configurations.install({ index: meta.configurationIndex, configuration: meta.configuration }, index, keepLog)
+  configurationChanged(s)
+  s.snapshot = meta
+  s.bytesSinceSnapshot = 0
+  s.keptBytes = 0
+  s.commit = Math.max(s.commit, index)
+  s.applied = index
+  s.matched = Math.max(s.matched, index)
+  s.snapshotAsked = 0
+  forgetRequests(s, index)
+  reply(s, installing.from, index, meta.bytes, true, installing.stamp)
+}
+
+/** The bytes did not add up: nothing has changed; the sender's next piece starts the transfer again. */
+export const installFailed = (s: State, index: Index): void => {
+  if (s.installing?.meta.index === index) s.installing = undefined
+}

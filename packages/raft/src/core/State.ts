@@ -1,0 +1,218 @@
+/**
+ * The whole state of one node, as one mutable object that the functions of the other modules change. Each group of fields
+ * names the module that owns it; others read. Pure: no I/O, clock, randomness.
+ *
+ * Invariants: applied <= commit <= log.lastIndex; snapshot.index <= applied; durable <= log.lastIndex; term, commit and
+ * applied never fall (a truncation is above commit).
+ */
+import { Configurations, emptyConfiguration } from "./Configurations.ts"
+import { defaultLimits, type Limits, type RaftOptions } from "./Config.ts"
+import { Log } from "./Log.ts"
+import type { Progress } from "./Progress.ts"
+import { makeRandom, type Random } from "./Random.ts"
+import type {
+  ArrivedPiece,
+  Entry,
+  Index,
+  Install,
+  Message,
+  NodeId,
+  PieceReadWanted,
+  RaftEvent,
+  ReadReady,
+  Reply,
+  Role,
+  SnapshotMeta,
+  Term
+} from "./Types.ts"
+
+/** A write handed to the driver and not yet reported durable. */
+export interface WriteInFlight {
+  readonly write: number
+  /** Last index of the log as this write leaves it; lowered when the log is truncated meanwhile. */
+  lastIndex: Index
+  readonly at: number
+}
+
+/** A message that waits for a write. */
+export interface Held {
+  readonly write: number
+  readonly message: Message
+}
+
+/** A request of this node whose entry waits to be committed. */
+export interface WaitingRequest {
+  readonly index: Index
+  readonly term: Term
+  readonly requestId: number
+}
+
+/** A read at the leader that waits for a round, of this node or (remote) of a follower's batch. */
+export interface LeaderRead {
+  readonly requestId: number
+  readonly remote: { readonly peer: NodeId; readonly batch: number; readonly life: number } | undefined
+  /** Clock at which it is refused. */
+  readonly until: number
+}
+
+export interface ReadRound {
+  readonly round: number
+  readonly index: Index
+  readonly reads: ReadonlyArray<LeaderRead>
+}
+
+/** A snapshot on its way in. */
+export interface Incoming {
+  readonly meta: SnapshotMeta
+  offset: number
+}
+
+/** A range of lost entries; see `Repair.ts`. `from` = `to` + 1: filled, and what follows is not confirmed yet. */
+export interface Hole {
+  from: Index
+  to: Index
+}
+
+export class State {
+  readonly id: NodeId
+  readonly life: number
+  readonly limits: Limits
+  readonly supports: number
+  /** Length of a lease in ticks from the sending of what a majority answered; 0: no leases. */
+  readonly leaseTicks: number
+  readonly random: Random
+  now: number
+
+  // Election.ts
+  term: Term = 0
+  vote: NodeId | undefined = undefined
+  role: Role = "follower"
+  leader: NodeId | undefined = undefined
+  electionAt = 0
+  /** The timeout drawn for this term, in ticks. */
+  electionTimeout = 0
+  /** Clock of the last message of a leader (or of the start, with a used disk): no votes for `electionTicks` after it. */
+  contactAt = -Infinity
+  readonly votes = new Map<NodeId, boolean>()
+  /** Write that carries this candidate's own vote; the vote counts when it is durable. */
+  ownVoteWrite = 0
+  /** The campaign was asked for by the old leader. */
+  campaignTransfer = false
+
+  // Replication.ts, Membership.ts
+  log: Log = new Log(0, 0)
+  configurations = new Configurations({ index: 0, configuration: emptyConfiguration })
+  commit: Index = 0
+  applied: Index = 0
+  /** Leader: peers and itself, by id; and the voters of each half, for quorums. */
+  readonly progress = new Map<NodeId, Progress>()
+  halves: ReadonlyArray<ReadonlyArray<Progress>> = []
+  self: Progress | undefined = undefined
+  /** Leader: index of its first entry in this term. Nothing of it is committed before that one is. */
+  termStart: Index = 0
+  uncommittedBytes = 0
+  heartbeatAt = 0
+  quorumCheckAt = 0
+  /** Leader: something may be sendable. */
+  replicate = false
+  /** Follower: highest index that equals the log of the leader of this term. */
+  matched: Index = 0
+  /** Follower: an acknowledgement for this turn. */
+  ack: { readonly to: NodeId; index: Index; stamp: number } | undefined = undefined
+  /** Leader: the configuration in force is not committed, or has consequences that wait for its commit. */
+  configurationPending = false
+  /** Membership change of this node's own request, until its last configuration is appended. */
+  change: { readonly requestId: number; readonly index: Index } | undefined = undefined
+
+  // Disk.ts
+  hardDirty = false
+  dirtyFrom: Index = Infinity
+  /** Highest index that has been handed to the disk and not truncated since. */
+  handed: Index = 0
+  durable: Index = 0
+  readonly filled: Array<Entry> = []
+  compactPending: Index = 0
+  lastWrite = 0
+  lastHardWrite = 0
+  persistedWrite = 0
+  readonly writes: Array<WriteInFlight> = []
+  heldForLog: Array<Held> = []
+  heldForHard: Array<Held> = []
+  /** Messages of this turn that wait for its write. */
+  newForLog: Array<Message> = []
+  newForHard: Array<Message> = []
+  diskHung = false
+  failed = false
+
+  // Requests.ts, ReadIndex.ts, Transfer.ts
+  requests: Array<WaitingRequest> = []
+  requestsHead = 0
+  readonly forwards = new Map<number, number>()
+  newReads: Array<LeaderRead> = []
+  rounds: Array<ReadRound> = []
+  round = 0
+  /** Reads of this node that know their index and wait until it is applied. */
+  readsAt: Array<{ readonly requestId: number; readonly index: Index; readonly until: number }> = []
+  /** Follower: reads of this turn, and batches out at the leader. */
+  batchNew: Array<number> = []
+  readonly batches = new Map<number, { readonly reads: ReadonlyArray<number>; readonly until: number }>()
+  lastBatch = 0
+  transfer:
+    | { readonly to: NodeId; readonly requestIds: Array<number>; readonly until: number; sent: boolean }
+    | undefined = undefined
+  /** Requests that wait to hear who leads after this node handed over. */
+  transferred: { readonly requestIds: ReadonlyArray<number>; readonly until: number } | undefined = undefined
+  /** A TimeoutNow is out in this term: somebody may win without waiting for the lease. */
+  leaseBroken = false
+
+  // Snapshot.ts
+  snapshot: SnapshotMeta | undefined = undefined
+  snapshotAsked: Index = 0
+  compactAsked = false
+  bytesSinceSnapshot = 0
+  /** Bytes of entries in memory at or below the snapshot. */
+  keptBytes = 0
+  incoming: Incoming | undefined = undefined
+  installing:
+    | { readonly meta: SnapshotMeta; readonly keepLog: boolean; readonly from: NodeId; readonly stamp: number }
+    | undefined = undefined
+
+  // Repair.ts
+  holes: Array<Hole> = []
+  /** There have been holes, and their end is still to be told. */
+  repairing = false
+  needsSnapshot = false
+  recoverTo: Index = 0
+  /** Term of the leader that set `recoverTo`. */
+  recoverTerm: Term = 0
+  repairAskAt = 0
+  repairRounds = 0
+  repairReported = false
+
+  // Output of the turn
+  messages: Array<Message> = []
+  committed: Array<Entry> = []
+  replies: Array<Reply> = []
+  reads: Array<ReadReady> = []
+  pieces: Array<ArrivedPiece> = []
+  install: Install | undefined = undefined
+  snapshotWanted: Index = 0
+  pieceReads: Array<PieceReadWanted> = []
+  events: Array<RaftEvent> = []
+
+  constructor(options: RaftOptions) {
+    this.id = options.id
+    this.life = options.seed >>> 0
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.supports = options.supports ?? 0
+    this.now = options.now ?? 0
+    this.random = makeRandom(options.seed)
+    this.leaseTicks =
+      options.leaseDriftBound === undefined
+        ? 0
+        : Math.max(0, this.limits.electionTicks / (1 + options.leaseDriftBound) - 1)
+  }
+}
+
+/** The requests that wait, oldest first, as a test or a view wants them. */
+export const waitingRequests = (s: State): number => s.requests.length - s.requestsHead + s.forwards.size
