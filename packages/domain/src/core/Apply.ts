@@ -31,11 +31,11 @@ import type {
   TooOld,
   Write
 } from "./Commit.ts"
-import { prefixEnd, type Key } from "./Key.ts"
-import { stampBytes } from "./KeyCodec.ts"
+import type { Key } from "./Key.ts"
 import * as Limits from "./Limits.ts"
-import { fromCounter, toCounter, type Value } from "./Value.ts"
+import { fromCounter, type Value } from "./Value.ts"
 import * as Version from "./Version.ts"
+import * as Writes from "./Writes.ts"
 
 /** Number of these rules. A new kind of write raises it; stores refuse what their own number does not know. */
 export const rules = 1
@@ -165,10 +165,12 @@ class Pending {
   /** As `View.changed`, on the store with the requests so far. */
   changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
     if (since > this.version) return undefined
+    const before = since >= this.view.version ? false : this.view.changed(start, end, since)
+    if (before !== false) return before
     for (let i = this.commits.length - 1; i >= 0 && this.commits[i]!.version > since; i--) {
-      if (touches(this.commits[i]!.changes, start, end)) return true
+      if (Writes.touches(this.commits[i]!.changes, start, end)) return true
     }
-    return since >= this.view.version ? false : this.view.changed(start, end, since)
+    return false
   }
 
   floorOf(session: string): number | undefined {
@@ -197,9 +199,6 @@ class Pending {
     this.sessions.set(id.session, session)
   }
 }
-
-const touches = (changes: ReadonlyArray<KeyChange>, start: Key, end: Key): boolean =>
-  changes.some(({ key }) => start <= key && key < end)
 
 const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: CommitRequest): Reply => {
   const { view } = state
@@ -282,39 +281,13 @@ const expectedOf = (
   if (read.after === undefined) return read.version
   const reply = state.replies[read.after]!
   if (reply._tag !== "Committed") return undefined
-  return leaves(batch[read.after]!, reply.version, read.key) ? reply.version : Version.none
+  return Writes.leaves(batch[read.after]!, reply.version, read.key) ? reply.version : Version.none
 }
-
-/** Whether a request that took effect at `version` leaves `key` present: by its last write that meets the key. */
-export const leaves = (request: CommitRequest, version: Version.Version, key: Key): boolean => {
-  for (let i = request.writes.length - 1; i >= 0; i--) {
-    const write = request.writes[i]!
-    switch (write._tag) {
-      case "Set":
-      case "Add":
-        if (write.key === key) return true
-        break
-      case "Delete":
-        if (write.key === key) return false
-        break
-      case "DeleteRange":
-        if (write.start <= key && key < write.end) return false
-        break
-      case "Append":
-        if (appendKey(write, version) === key) return true
-    }
-  }
-  return false
-}
-
-/** The key of an append that took effect at `version`. */
-export const appendKey = (write: Extract<Write, { readonly _tag: "Append" }>, version: Version.Version): Key =>
-  write.prefix + stampBytes(version, write.index) + write.suffix
 
 /** Whether a range is as it was read, on the store with all earlier requests of the batch. */
 const holds = (state: Pending, range: RangeCheck): boolean => {
   const changed = state.changed(range.start, range.end, range.version)
-  return changed === undefined ? isSame(state.entries(range.start, range.end), range.entries) : !changed
+  return changed === undefined ? Writes.isSame(state.entries(range.start, range.end), range.entries) : !changed
 }
 
 /** `true`, `false`, or the index of a request that the range stood on and that did not take effect. */
@@ -328,28 +301,15 @@ const holdsAfter = (
   const { view } = state
   const before =
     version > view.version ? undefined : version === view.version ? false : view.changed(start, end, version)
-  if (before ?? !isSame(start < end ? view.entries(start, end) : [], range.entries)) return false
+  if (before ?? !Writes.isSame(start < end ? view.entries(start, end) : [], range.entries)) return false
   for (const k of state.ineffective) {
-    if (k <= after && writesIn(batch[k]!, start, end)) return k
+    if (k <= after && Writes.writesIn(batch[k]!, start, end)) return k
   }
   for (let i = state.commits.length - 1; i >= 0 && state.makers[i]! > after; i--) {
-    if (touches(state.commits[i]!.changes, start, end)) return false
+    if (Writes.touches(state.commits[i]!.changes, start, end)) return false
   }
   return true
 }
-
-/** Whether a request may write in [start, end), by its writes alone. */
-const writesIn = (request: CommitRequest, start: Key, end: Key): boolean =>
-  request.writes.some((write) => {
-    if (write._tag === "DeleteRange") return write.start < end && start < write.end && write.start < write.end
-    if (write._tag !== "Append") return start <= write.key && write.key < end
-    return write.prefix < end && start < prefixEnd(write.prefix)
-  })
-
-export const isSame = (actual: ReadonlyArray<Entry>, expected: RangeCheck["entries"]): boolean =>
-  expected !== undefined &&
-  actual.length === expected.length &&
-  actual.every((entry, i) => entry.key === expected[i]!.key && entry.cell.version === expected[i]!.version)
 
 /** What each key would hold after the writes, or why they are refused. */
 const plan = (state: Pending, writes: ReadonlyArray<Write>): Map<Key, Value | undefined> | Refused => {
@@ -370,7 +330,7 @@ const plan = (state: Pending, writes: ReadonlyArray<Write>): Map<Key, Value | un
         break
       }
       case "Add": {
-        const sum = add(
+        const sum = Writes.add(
           planned.has(write.key) ? planned.get(write.key) : state.cell(write.key)?.value,
           write.delta,
           write.key
@@ -380,7 +340,7 @@ const plan = (state: Pending, writes: ReadonlyArray<Write>): Map<Key, Value | un
         break
       }
       case "Append": {
-        const key = appendKey(write, Version.next(state.version))
+        const key = Writes.appendKey(write, Version.next(state.version))
         if (appended.has(key)) {
           return {
             _tag: "Refused",
@@ -412,27 +372,6 @@ const planDeleteRange = (state: Pending, planned: Map<Key, Value | undefined>, s
     planned.set(key, undefined)
   }
   return removed
-}
-
-/** The sum, or why a counter cannot take `delta`. */
-export const add = (value: Value | undefined, delta: number, key: Key): number | Refused => {
-  const number = value === undefined ? 0 : toCounter(value)
-  if (number === undefined) {
-    return {
-      _tag: "Refused",
-      reason: "InvalidInput",
-      key,
-      message: "an addition met a cell that holds no counter; nothing was written; read and set it instead"
-    }
-  }
-  const sum = number + delta
-  if (Number.isSafeInteger(sum)) return sum
-  return {
-    _tag: "Refused",
-    reason: "InvalidInput",
-    key,
-    message: `${number} + ${delta} leaves the safe integers, where sums are exact; nothing was written`
-  }
 }
 
 /** Takes a validated request into the pending state. */

@@ -189,7 +189,7 @@ export class Machine implements Apply.View {
     try {
       while (this.told < this.version && this.listeners.length > 0) {
         const record = this.recent.record(++this.told)
-        for (const listener of [...this.listeners]) listener(record)
+        for (const listener of this.listeners.slice()) listener(record)
       }
     } finally {
       this.isTelling = false

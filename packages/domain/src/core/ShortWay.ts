@@ -13,6 +13,7 @@ import * as Limits from "./Limits.ts"
 import type { Machine } from "./Machine.ts"
 import { fromCounter, type Value } from "./Value.ts"
 import * as Version from "./Version.ts"
+import * as Writes from "./Writes.ts"
 
 /** Writes of a short request at most: each is compared with all others. */
 const writesMax = 8
@@ -106,7 +107,7 @@ const validate = (
         dependsOn = Math.min(dependsOn ?? Infinity, after)
         continue
       }
-      expected = Apply.leaves(batch[after]!, reply.version, key) ? reply.version : Version.none
+      expected = Writes.leaves(batch[after]!, reply.version, key) ? reply.version : Version.none
     }
     const actual = machine.cell(key)?.version ?? Version.none
     if (actual !== expected) keys.push({ key, expected, actual })
@@ -122,7 +123,7 @@ const validate = (
 const holds = (machine: Machine, { end, entries, start, version }: RangeCheck): boolean => {
   if (version === machine.version) return true
   const changed = machine.changed(start, end, version)
-  return changed === undefined ? Apply.isSame(machine.entries(start, end), entries) : !changed
+  return changed === undefined ? Writes.isSame(machine.entries(start, end), entries) : !changed
 }
 
 /** Takes the writes of a request whose checks hold. */
@@ -177,7 +178,7 @@ const effectFree = (machine: Machine, { id, resolvedBelow }: CommitRequest): Rep
 }
 
 const targetOf = (write: Write, version: Version.Version): Key => {
-  if (write._tag === "Append") return Apply.appendKey(write, version)
+  if (write._tag === "Append") return Writes.appendKey(write, version)
   // A deleted range is never short.
   return write._tag === "DeleteRange" ? write.start : write.key
 }
@@ -189,7 +190,7 @@ const valueOf = (write: Write, before: Cell | undefined, key: Key): Value | Refu
     case "Append":
       return write.value
     case "Add": {
-      const sum = Apply.add(before === undefined ? undefined : before.value, write.delta, key)
+      const sum = Writes.add(before === undefined ? undefined : before.value, write.delta, key)
       return typeof sum === "number" ? fromCounter(sum) : sum
     }
     default:
