@@ -69,6 +69,11 @@ export class Sim implements Scheduler.Scheduler {
     return Effect.runPromise(this.provide(program))
   }
 
+  /** Says that something waits that only `onIdle` can let go on. */
+  poke(): void {
+    this.#arm()
+  }
+
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     return fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
   }

@@ -56,7 +56,7 @@ export const statusOf = <A>(exit: Exit.Exit<A, StoreError | Aborted>): Effect.Ef
 }
 
 /** Operations that saw the store itself: none of a key after the body's own write to it. */
-const external = (ops: ReadonlyArray<Op>): ReadonlyArray<Op> => {
+export const external = (ops: ReadonlyArray<Op>): ReadonlyArray<Op> => {
   const written = new Set<string>()
   return ops.filter((op) => {
     if (op.f === "append" || op.f === "write") written.add(op.key)
@@ -64,10 +64,22 @@ const external = (ops: ReadonlyArray<Op>): ReadonlyArray<Op> => {
   })
 }
 
+export interface TransactOptions<A> {
+  /** How the transaction is run; it may interrupt it, for example. Default `Effect.exit`. */
+  readonly run?:
+    | ((
+        self: Effect.Effect<A, StoreError | Aborted, Store>
+      ) => Effect.Effect<Exit.Exit<A, StoreError | Aborted>, never, Store>)
+    | undefined
+  /** What the test knows better about the end than its exit says. */
+  readonly status?: (() => Status | undefined) | undefined
+}
+
 /** Runs a body as a transaction and records it. The body logs its operations into `ops`, which each attempt empties. */
 export const transact = <A>(
   context: Context,
-  body: (ops: Array<Op>) => Effect.Effect<A, StoreError | Aborted, Store | Transaction>
+  body: (ops: Array<Op>) => Effect.Effect<A, StoreError | Aborted, Store | Transaction>,
+  options: TransactOptions<A> = {}
 ): Effect.Effect<Exit.Exit<A, StoreError | Aborted>, never, Store> =>
   Effect.gen(function* () {
     const { process, recorder } = context
@@ -83,8 +95,8 @@ export const transact = <A>(
       attemptStart = recorder.now()
       return body(ops)
     })
-    const exit: Exit.Exit<A, StoreError | Aborted> = yield* Effect.exit(Tx.transact(attempt))
-    const status = yield* statusOf(exit)
+    const exit = yield* (options.run ?? Effect.exit)(Tx.transact(attempt))
+    const status = options.status?.() ?? (yield* statusOf(exit))
     const end = recorder.now()
     recorder.add({ process, status, start, end, ops: ops.slice() })
     if (isAborted(exit)) recorder.add({ process, status: "ok", start, end, ops: external(ops) })
