@@ -1,0 +1,308 @@
+/**
+ * A store in one SQLite file, as this process sees it. Synchronous; `FileBackend.ts` gives it time, waiting and Effect.
+ *
+ * What is kept in memory is a mirror as of batch `seq`: cells that were read or written lately, the last commits, the
+ * outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
+ * through the rows of the log in between; so nothing older than the call is ever served, and no commit is judged on
+ * anything but the present. A commit is judged by `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
+ */
+import * as Apply from "@weft/domain/core/Apply"
+import type {
+  Cell,
+  CommitRecord,
+  CommitRequest,
+  Entry,
+  KeyChange,
+  ReadReply,
+  ReadRequest,
+  Reply
+} from "@weft/domain/core/Commit"
+import type { Key } from "@weft/domain/core/Key"
+import type * as Limits from "@weft/domain/core/Limits"
+import { Outcomes } from "@weft/domain/core/Outcomes"
+import { Recent } from "@weft/domain/core/Recent"
+import * as Version from "@weft/domain/core/Version"
+import { CellCache } from "./CellCache.ts"
+import type { Database, LogRow } from "./Database.ts"
+import { decodeBatch, LogWriter } from "./logCodec.ts"
+
+/** Changed keys that a reply names at most; beyond it they are `unknown`. */
+const changedKeysMax = 10_000
+
+/** Batches between two looks at what of the log can go. */
+const trimPeriodBatches = 256
+
+/** Rows of the log fetched in one query. */
+const rowsPerQuery = 256
+
+/** Keeps the log within this many bytes, whatever `recentCommits` would allow. */
+export const logBytesMaxDefault = 256 * 1024 * 1024
+
+/** Where a batch stands. */
+interface Mark {
+  readonly seq: number
+  readonly version: Version.Version
+  readonly bytes: number
+}
+
+export interface Options {
+  readonly limits: Limits.Limits
+  readonly cacheBytes: number
+  readonly logBytesMax: number
+}
+
+export class FileStore implements Apply.View {
+  readonly limits: Limits.Limits
+  readonly database: Database
+  version: Version.Version = Version.none
+  /** Last batch that the mirror knows. */
+  seq = 0
+  /** Batches of other processes met so far. */
+  foreignBatches = 0
+  private readonly options: Options
+  private readonly cache: CellCache
+  private readonly writer = new LogWriter()
+  private recent: Recent
+  private outcomes: Outcomes
+  /** The batches of the log, oldest first, from `marksFrom` on. */
+  private marks: Array<Mark> = []
+  private logBytes = 0
+  private untrimmed = 0
+
+  constructor(database: Database, options: Options) {
+    this.database = database
+    this.options = options
+    this.limits = options.limits
+    this.cache = new CellCache(options.cacheBytes)
+    this.recent = new Recent(Version.none, this.limits.recentCommits, this.limits.batchRequests)
+    this.outcomes = new Outcomes(this.limits)
+    this.reload()
+  }
+
+  get horizon(): Version.Version {
+    return this.outcomes.horizon
+  }
+
+  /** Version before the oldest commit of the log. */
+  get floor(): Version.Version {
+    return this.marks[0]!.version
+  }
+
+  cell(key: Key): Cell | undefined {
+    if (this.cache.has(key)) return this.cache.get(key)
+    const cell = this.database.cell(key)
+    this.cache.set(key, cell)
+    return cell
+  }
+
+  entries(start: Key, end: Key): ReadonlyArray<Entry> {
+    return this.database.entries({ start, end })
+  }
+
+  changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
+    return this.recent.remembers(since) ? this.recent.changed(start, end, since) : undefined
+  }
+
+  session(session: string): Apply.SessionView | undefined {
+    return this.outcomes.session(session)
+  }
+
+  /** Cells and ranges of the present. Cost: one look at the log, and a query for each range and each cell not in memory. */
+  read({ at, keys, ranges }: ReadRequest): ReadReply {
+    // Without ranges, and with every cell in memory, one query is a whole read at one version.
+    if (ranges.length === 0 && keys.every((key) => this.cache.has(key)) && this.database.lastSeq() === this.seq) {
+      return this.reply(
+        at,
+        keys.map((key) => this.cache.get(key)),
+        []
+      )
+    }
+    this.database.begin()
+    try {
+      this.refresh()
+      return this.reply(
+        at,
+        keys.map((key) => this.cell(key)),
+        ranges.map((range) => this.database.entries(range))
+      )
+    } finally {
+      this.database.rollback()
+    }
+  }
+
+  /**
+   * Judges batches and writes what they do, in one transaction of the file. When this returns, it is on the disk. Throws
+   * SQLITE_BUSY when another process writes; anything else it throws leaves the mirror to be `reload`ed.
+   */
+  commit(batches: ReadonlyArray<ReadonlyArray<CommitRequest>>): ReadonlyArray<ReadonlyArray<Reply>> {
+    const { database } = this
+    database.beginImmediate()
+    this.refresh()
+    const commits: Array<CommitRecord & { readonly resolvedBelow: number }> = []
+    const outcomes: Array<Apply.OutcomeRecord> = []
+    let isWritten = false
+    const replies = batches.map((batch) => {
+      const { delta, replies } = Apply.apply(this, batch)
+      const resolved = new Map(delta.outcomes.filter((o) => o.tookNumber).map((o) => [o.version, o.resolvedBelow]))
+      for (const commit of delta.commits) commits.push({ ...commit, resolvedBelow: resolved.get(commit.version) ?? 0 })
+      for (const outcome of delta.outcomes) if (!outcome.tookNumber) outcomes.push(outcome)
+      for (const [key, cell] of delta.cells) database.putCell(key, cell)
+      this.install(delta)
+      isWritten ||= delta.commits.length > 0 || batch.some((request) => request.seal === true)
+      return replies
+    })
+    if (!isWritten) {
+      // Rejections live in memory: a request that could come again comes through this process.
+      database.rollback()
+      return replies
+    }
+    const body = this.writer.encode({ commits, outcomes })
+    database.appendLog(this.seq + 1, this.version, body)
+    this.mark({ seq: this.seq + 1, version: this.version, body })
+    if (++this.untrimmed >= trimPeriodBatches) this.trim()
+    database.commit()
+    return replies
+  }
+
+  /** Reads what other processes wrote. Call it within a transaction of the file, or for a hint alone. */
+  refresh(): void {
+    for (;;) {
+      const rows = this.database.logAfter(this.seq, rowsPerQuery)
+      if (rows.length === 0) return
+      if (rows[0]!.seq !== this.seq + 1 || rows[0]!.version < this.version) return this.reload()
+      for (const row of rows) {
+        this.foreignBatches++
+        if (!this.follow(row)) return this.reload()
+      }
+      if (rows.length < rowsPerQuery) return
+    }
+  }
+
+  /** Forgets the mirror and reads the log again. */
+  reload(): void {
+    this.cache.clear()
+    this.outcomes = new Outcomes(this.limits)
+    this.marks = []
+    this.logBytes = 0
+    const [first] = this.database.logAfter(0, 1)
+    this.version = first === undefined ? Version.none : first.version
+    this.recent = new Recent(this.version, this.limits.recentCommits, this.limits.batchRequests)
+    this.seq = 0
+    if (first !== undefined) this.mark(first)
+    for (;;) {
+      const rows = this.database.logAfter(this.seq, rowsPerQuery)
+      for (const row of rows) {
+        if (!this.follow(row)) {
+          this.recent = new Recent(row.version, this.limits.recentCommits, this.limits.batchRequests)
+          this.version = row.version
+        }
+      }
+      if (rows.length < rowsPerQuery) break
+    }
+    // What a session of before did is known from the first row on.
+    if (this.floor > this.outcomes.horizon) this.outcomes.horizon = this.floor
+  }
+
+  /** Commits after `from`, at most `limit` batches of them, and the version they reach. Call it within a transaction. */
+  commitsAfter(
+    from: Version.Version,
+    limit: number
+  ): { readonly records: ReadonlyArray<CommitRecord>; readonly to: Version.Version } {
+    const first = this.marks.findLastIndex((mark) => mark.version <= from)
+    const after = this.marks[Math.max(first, 0)]!.seq
+    const records: Array<CommitRecord> = []
+    let to = from
+    for (const row of this.database.logAfter(after, limit)) {
+      for (const { resolvedBelow: _, ...record } of decodeBatch(row.body).commits) {
+        if (record.version > from) records.push(record)
+      }
+      to = Math.max(to, row.version)
+    }
+    return { records, to }
+  }
+
+  /** Begins a new epoch: old bases are refused, followers meet a `Gap`. */
+  raiseEpoch(): void {
+    this.database.beginImmediate()
+    this.refresh()
+    const version = Version.nextEpoch(this.version)
+    this.database.appendLog(this.seq + 1, version, this.writer.encode({ commits: [], outcomes: [] }))
+    this.database.trimLog(this.seq + 1)
+    this.database.commit()
+    this.reload()
+  }
+
+  private reply(
+    at: Version.Version | undefined,
+    cells: ReadonlyArray<Cell | undefined>,
+    ranges: ReadonlyArray<ReadonlyArray<Entry>>
+  ): ReadReply {
+    const { version } = this
+    if (at === undefined || at === version) return { version, cells, ranges }
+    return { version, cells, ranges, changed: this.recent.remembers(at) ? this.changedSince(at) : "unknown" }
+  }
+
+  private changedSince(at: Version.Version): ReadonlyArray<Key> | "unknown" {
+    const keys = new Set<Key>()
+    for (let version = at + 1; version <= this.version; version++) {
+      for (const { key } of this.recent.changes(version)) keys.add(key)
+      if (keys.size > changedKeysMax) return "unknown"
+    }
+    return [...keys].sort()
+  }
+
+  /** Takes a row of the log over into the mirror; false when it belongs to another epoch. */
+  private follow(row: LogRow): boolean {
+    this.mark(row)
+    if (Version.epochOf(row.version) !== Version.epochOf(this.version)) return false
+    const { commits, outcomes } = decodeBatch(row.body)
+    for (const { atMillis, changes, id, resolvedBelow, version } of commits) {
+      this.version = version
+      for (const { after, key } of changes) if (this.cache.has(key)) this.cache.set(key, after)
+      this.recent.push(id, atMillis, keysOnly(changes))
+      this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
+    }
+    for (const { committed, id, resolvedBelow, version } of outcomes) {
+      this.outcomes.record(id.session, id.sequence, resolvedBelow, committed, version, false)
+    }
+    this.recent.trim()
+    this.outcomes.trim()
+    return true
+  }
+
+  private install(delta: Apply.Delta): void {
+    for (const { atMillis, changes, id } of delta.commits) this.recent.push(id, atMillis, keysOnly(changes))
+    for (const [key, cell] of delta.cells) this.cache.set(key, cell)
+    this.version = delta.version
+    for (const { committed, id, resolvedBelow, tookNumber, version } of delta.outcomes) {
+      this.outcomes.record(id.session, id.sequence, resolvedBelow, committed, version, tookNumber)
+    }
+    this.recent.trim()
+    this.outcomes.trim()
+  }
+
+  private mark({ body, seq, version }: LogRow): void {
+    if (seq <= this.seq && this.marks.length > 0) return
+    this.seq = seq
+    this.marks.push({ seq, version, bytes: body.length })
+    this.logBytes += body.length
+  }
+
+  /** Drops the rows of the log beyond its limits, but never the last. */
+  private trim(): void {
+    this.untrimmed = 0
+    let from = 0
+    while (
+      from < this.marks.length - 1 &&
+      (this.marks[from + 1]!.version < this.version - this.limits.recentCommits ||
+        this.logBytes > this.options.logBytesMax)
+    ) {
+      this.logBytes -= this.marks[from++]!.bytes
+    }
+    if (from === 0) return
+    this.marks = this.marks.slice(from)
+    this.database.trimLog(this.marks[0]!.seq)
+  }
+}
+
+const keysOnly = (changes: ReadonlyArray<KeyChange>): ReadonlyArray<KeyChange> => changes.map(({ key }) => ({ key }))

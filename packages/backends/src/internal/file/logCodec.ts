@@ -1,0 +1,145 @@
+/**
+ * One batch as a row of the log: its commits with the cells before and after, and the outcomes that took no number. Pure.
+ *
+ * Layout (big endian): format byte 1; count of commits (u32); each: version, atMillis, session (u8 length), sequence,
+ * resolvedBelow, count of changes (u32), each: key (u16 length), flags (1: before, 2: after), before as version, length
+ * (u32) and bytes, after as length and bytes (its version is the commit's); then count of outcomes (u32), each: session,
+ * sequence, resolvedBelow, committed (u8), version. Numbers without a width are float64, which safe integers fit exactly.
+ */
+import { Value } from "@weft/domain/core/Value"
+import type { CommitRecord, KeyChange } from "@weft/domain/core/Commit"
+import type { OutcomeRecord } from "@weft/domain/core/Apply"
+
+/** What a row of the log holds. */
+export interface Batch {
+  readonly commits: ReadonlyArray<CommitRecord & { readonly resolvedBelow: number }>
+  /** Ids that took no number: rejected, sealed, or without effect. */
+  readonly outcomes: ReadonlyArray<OutcomeRecord>
+}
+
+const formatByte = 1
+
+/** Grows by doubling; one for all rows of a store, as a batch is encoded in one go. */
+export class LogWriter {
+  private bytes = Buffer.allocUnsafe(64 * 1024)
+  private at = 0
+
+  /** The row; a view that is valid until the next call. */
+  encode(batch: Batch): Uint8Array {
+    this.at = 0
+    this.u8(formatByte)
+    this.u32(batch.commits.length)
+    for (const { atMillis, changes, id, resolvedBelow, version } of batch.commits) {
+      this.f64(version)
+      this.f64(atMillis)
+      this.session(id.session)
+      this.f64(id.sequence)
+      this.f64(resolvedBelow)
+      this.u32(changes.length)
+      for (const change of changes) this.change(change)
+    }
+    this.u32(batch.outcomes.length)
+    for (const { committed, id, resolvedBelow, version } of batch.outcomes) {
+      this.session(id.session)
+      this.f64(id.sequence)
+      this.f64(resolvedBelow)
+      this.u8(committed ? 1 : 0)
+      this.f64(version)
+    }
+    return this.bytes.subarray(0, this.at)
+  }
+
+  private change({ after, before, key }: KeyChange): void {
+    this.room(key.length + 32)
+    this.at = this.bytes.writeUInt16BE(key.length, this.at)
+    this.at += this.bytes.write(key, this.at, "latin1")
+    this.u8((before === undefined ? 0 : 1) | (after === undefined ? 0 : 2))
+    if (before !== undefined) {
+      this.f64(before.version)
+      this.blob(before.value.bytes)
+    }
+    if (after !== undefined) this.blob(after.value.bytes)
+  }
+
+  private room(more: number): void {
+    if (this.at + more <= this.bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.at + more))
+    this.bytes.copy(grown, 0, 0, this.at)
+    this.bytes = grown
+  }
+
+  private u8(n: number): void {
+    this.room(1)
+    this.bytes[this.at++] = n
+  }
+
+  private u32(n: number): void {
+    this.room(4)
+    this.at = this.bytes.writeUInt32BE(n, this.at)
+  }
+
+  private f64(n: number): void {
+    this.room(8)
+    this.at = this.bytes.writeDoubleBE(n, this.at)
+  }
+
+  private session(name: string): void {
+    this.room(name.length + 1)
+    this.bytes[this.at++] = name.length
+    this.at += this.bytes.write(name, this.at, "latin1")
+  }
+
+  private blob(bytes: Uint8Array): void {
+    this.u32(bytes.length)
+    this.room(bytes.length)
+    this.bytes.set(bytes, this.at)
+    this.at += bytes.length
+  }
+}
+
+/** The inverse. Throws `RangeError` for bytes that are no row; a checksum has been compared before. */
+export const decodeBatch = (row: Uint8Array): Batch => {
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength)
+  let at = 0
+  const u32 = (): number => {
+    at += 4
+    return bytes.readUInt32BE(at - 4)
+  }
+  const f64 = (): number => {
+    at += 8
+    return bytes.readDoubleBE(at - 8)
+  }
+  const text = (length: number): string => {
+    at += length
+    return bytes.toString("latin1", at - length, at)
+  }
+  const value = (): Value => {
+    const length = u32()
+    at += length
+    return new Value(bytes.subarray(at - length, at))
+  }
+  if (bytes[at++] !== formatByte) throw new RangeError(`a log row has the unknown format ${bytes[0]}`)
+  const commits: Array<CommitRecord & { readonly resolvedBelow: number }> = []
+  for (let n = u32(); n > 0; n--) {
+    const version = f64()
+    const atMillis = f64()
+    const id = { session: text(bytes[at++]!), sequence: f64() }
+    const resolvedBelow = f64()
+    const changes: Array<KeyChange> = []
+    for (let m = u32(); m > 0; m--) {
+      at += 2
+      const key = text(bytes.readUInt16BE(at - 2))
+      const flags = bytes[at++]!
+      const before = flags & 1 ? { version: f64(), value: value() } : undefined
+      const after = flags & 2 ? { version, value: value() } : undefined
+      changes.push({ key, before, after })
+    }
+    commits.push({ _tag: "Commit", version, atMillis, id, resolvedBelow, changes })
+  }
+  const outcomes: Array<OutcomeRecord> = []
+  for (let n = u32(); n > 0; n--) {
+    const id = { session: text(bytes[at++]!), sequence: f64() }
+    outcomes.push({ id, resolvedBelow: f64(), committed: bytes[at++] === 1, tookNumber: false, version: f64() })
+  }
+  return { commits, outcomes }
+}
