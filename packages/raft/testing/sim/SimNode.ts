@@ -26,8 +26,8 @@ export class SimNode {
   supports: number
   /** The current disk is an old image of itself. */
   rolledBack = false
-  /** Ended by itself (disk failed) and waits for its restart. */
-  broken = false
+  /** Started, and its disk is still being read. */
+  starting = false
   private readonly world: World
   private readonly random: SeededRandom
   private readonly name: string
@@ -59,6 +59,12 @@ export class SimNode {
     world.name(this.id, place)
   }
 
+  /** Nothing on the disk is known to be unreadable. */
+  get diskWhole(): boolean {
+    const { extent, snapshotDamaged } = this.disk.memory.peek()
+    return extent.damaged.length === 0 && !snapshotDamaged
+  }
+
   get up(): boolean {
     return this.driver !== undefined
   }
@@ -67,7 +73,7 @@ export class SimNode {
   start(bootstrap?: Configuration): void {
     const { kernel, network, options } = this.world
     const life = ++this.life
-    this.broken = false
+    this.starting = true
     this.machine = new Machine()
     const storage = this.disk.open()
     const observed = this.observe(life)
@@ -101,6 +107,7 @@ export class SimNode {
       },
       (driver) => {
         if (!alive()) return driver instanceof Error ? undefined : driver.end()
+        this.starting = false
         if (driver instanceof Error) return this.world.fail(driver)
         this.driver = driver
         this.world.invariants.started(observed)
@@ -236,7 +243,12 @@ export class SimNode {
       world.fail(error)
     }
     this.halt()
-    this.broken = true
+    world.ended(this)
+  }
+
+  /** The process has ended of its own will (a graceful stop). */
+  stopped(): void {
+    this.halt()
   }
 
   private halt(): void {
@@ -244,6 +256,7 @@ export class SimNode {
     this.held = []
     this.heldMessages = 0
     this.paused = false
+    this.starting = false
     this.lastRole = "follower"
     const { driver } = this
     this.driver = undefined
@@ -269,6 +282,12 @@ export class SimNode {
     this.held = []
     this.heldMessages = 0
     for (const task of held) task()
+  }
+
+  /** Runs something in the node's process: now, or when it is running again; never if the process ends first. */
+  whenRunning(task: () => void): void {
+    if (this.paused) this.held.push(task)
+    else task()
   }
 
   /** Another machine of the same place: empty disk, new name. The old name never comes back. */

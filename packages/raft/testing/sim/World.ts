@@ -28,6 +28,8 @@ export class World {
   network!: Network<Message>
   /** Called when something happens that is worth a fault. */
   opportunity: (kind: Opportunity, node: SimNode) => void = () => {}
+  /** Called when a node's process ended by itself. */
+  ended: (node: SimNode) => void = () => {}
   /** The first broken rule or crash of the code under test; ends the run. */
   failure: unknown = undefined
   readonly trace: Trace | undefined

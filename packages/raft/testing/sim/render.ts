@@ -46,8 +46,9 @@ const fields = (message: Message): string => {
     case "ReadIndexReply":
       return `batch ${message.batch}: ${message.index}`
     case "EntriesWanted":
-    case "EntriesFound":
       return `${message.fromIndex}..${message.toIndex}`
+    case "EntriesFound":
+      return `${message.entries.map(({ index }) => index)}, commit ${message.commit}`
   }
 }
 
