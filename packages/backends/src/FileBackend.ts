@@ -11,6 +11,7 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Backend, type Capabilities, type ChangesRequest, type Limits } from "@weft/domain/Backend"
 import { rules } from "@weft/domain/core/Apply"
@@ -22,9 +23,13 @@ import * as Version from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
 import { Database, type Journal } from "./internal/file/Database.ts"
 import { FileStore, logBytesMaxDefault } from "./internal/file/FileStore.ts"
+import * as Maintainer from "./internal/file/Maintainer.ts"
+import { compactStep, type Integrity } from "./internal/file/maintenance.ts"
 import { pollMillisDefault } from "./internal/file/Wake.ts"
 import { Writer } from "./internal/file/Writer.ts"
 import * as SqliteError from "./internal/file/sqliteError.ts"
+
+export type { Integrity } from "./internal/file/maintenance.ts"
 
 export interface Options {
   /** The file; its directory must exist. Beside it stand `-wal`, `-shm` and `-wake`. */
@@ -87,6 +92,56 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
+/** Checks a store: SQLite's structure, every cell, every row of the log. Others may use it meanwhile. Cost: reads the file once. */
+export const integrity = (
+  options: Pick<Options, "path" | "journal">
+): Effect.Effect<Integrity, StoreError.StoreError> =>
+  Maintainer.perform({ _tag: "integrity", path: options.path, journal: options.journal ?? "wal" })
+
+/** Copies a store as of one commit into a new file, checked, while others write. */
+export const backup = (
+  options: Pick<Options, "path" | "journal"> & { readonly to: string }
+): Effect.Effect<Integrity, StoreError.StoreError> =>
+  Maintainer.perform({ _tag: "backup", path: options.path, journal: options.journal ?? "wal", to: options.to })
+
+/** Puts a backup in the place of a store that nobody has open, in a new epoch. */
+export const restore = (options: {
+  readonly path: string
+  readonly from: string
+}): Effect.Effect<Integrity, StoreError.StoreError> =>
+  Maintainer.perform({ _tag: "restore", path: options.path, from: options.from })
+
+/** Gives free pages back to the file system while others use the store, a few at a time. */
+export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effect<void, StoreError.StoreError> =>
+  Effect.suspend(() => {
+    const attempt = <A>(work: () => A) =>
+      Effect.retry(Effect.try({ try: work, catch: (error) => error }), {
+        while: SqliteError.isBusy,
+        schedule: Schedule.spaced("2 millis").pipe(Schedule.upTo({ times: openRetries }))
+      }).pipe(Effect.mapError((error) => SqliteError.describe(options.path, "while it was compacted", error)))
+    return Effect.acquireUseRelease(
+      attempt(() => new Database({ ...databaseOptions(options), version: Version.none })),
+      (database) =>
+        Effect.repeat(
+          Effect.delay(
+            attempt(() => compactStep(database, compactPages)),
+            1
+          ),
+          { while: (left) => left > 0 }
+        ),
+      (database) => Effect.sync(() => database.close())
+    )
+  })
+
+/** Pages given back in one step of `compact`. */
+const compactPages = 256
+
+const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes">) => ({
+  path: options.path,
+  journal: options.journal ?? ("wal" as const),
+  pageBytes: options.pageBytes ?? pageBytesDefault
+})
+
 const capabilities = (limits: Limits): Capabilities => ({
   name: "file",
   durability: "disk",
@@ -100,12 +155,7 @@ const capabilities = (limits: Limits): Capabilities => ({
 const open = (options: Options, limits: Limits): Effect.Effect<FileStore, StoreError.StoreError> => {
   const attempt = Effect.try({
     try: () => {
-      const database = new Database({
-        path: options.path,
-        journal: options.journal ?? "wal",
-        pageBytes: options.pageBytes ?? pageBytesDefault,
-        version: Version.none
-      })
+      const database = new Database({ ...databaseOptions(options), version: Version.none })
       try {
         const cacheBytes = options.cacheBytes ?? cacheBytesDefault
         return new FileStore(database, { limits, cacheBytes, logBytesMax: options.logBytesMax ?? logBytesMaxDefault })

@@ -15,6 +15,7 @@ import * as KeyDecode from "@weft/domain/core/KeyDecode"
 import { Value } from "@weft/domain/core/Value"
 import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
+import * as Seal from "./seal.ts"
 
 /** "Weft" in the header of the file, where `file(1)` and SQLite look for it. */
 export const applicationId = 0x57656674
@@ -62,12 +63,14 @@ export class Database {
   readonly path: string
   readonly journal: Journal
   readonly db: DatabaseSync
+  private readonly inode: number
   private readonly statements = new Map<string, StatementSync>()
 
   constructor(options: OpenOptions) {
     this.path = options.path
     this.journal = options.journal
     this.db = open(options)
+    this.inode = fs.statSync(options.path).ino
   }
 
   prepare(sql: string): StatementSync {
@@ -165,8 +168,15 @@ export class Database {
     return this.prepare(sql).get(...params) as unknown as Row | undefined
   }
 
+  /** Whether the file of this name is still the one that was opened. Cost: one stat. */
+  isThere(): boolean {
+    return fs.statSync(this.path, { throwIfNoEntry: false })?.ino === this.inode
+  }
+
+  /** Closes the file, and seals it when no other process has it open. */
   close(): void {
     this.statements.clear()
+    if (this.isThere()) Seal.seal(this.db, this.path)
     this.db.close()
   }
 
@@ -213,6 +223,7 @@ const open = (options: OpenOptions): DatabaseSync => {
       throw StoreError.make(new StoreError.InvalidInput({ message }))
     }
   }
+  Seal.verify(file)
   const db = new DatabaseSync(file, { timeout: 0 })
   try {
     prepareFile(db, options)
@@ -251,9 +262,9 @@ const refuseBadPath = (file: string): void => {
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
 const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
-  const isNew = pragma(db, "page_count") === 0
-  if (!isNew) judge(db, options.path)
-  db.exec(`PRAGMA page_size = ${options.pageBytes}`)
+  if (pragma(db, "page_count") !== 0) judge(db, options.path)
+  Seal.unseal(options.path)
+  db.exec(`PRAGMA page_size = ${options.pageBytes}; PRAGMA auto_vacuum = INCREMENTAL`)
   const mode = String(pragma(db, `journal_mode = ${options.journal === "wal" ? "WAL" : "TRUNCATE"}`))
   if (mode !== (options.journal === "wal" ? "wal" : "truncate")) {
     const message = `the store in ${options.path} uses the journal "${mode}" and other processes have it open: all must open it with the same \`journal\``

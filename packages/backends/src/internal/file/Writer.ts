@@ -108,6 +108,7 @@ export class Writer {
     if (this.queue.length === 0 || this.ended !== undefined) return
     const now = performance.now()
     if (this.mustStandAside(now)) return this.later(lockRetryMillis)
+    if (!this.store.database.isThere()) return this.end(vanished(this.store.database.path))
     const batches = this.next()
     let replies: ReadonlyArray<ReadonlyArray<Reply>>
     try {
@@ -211,6 +212,7 @@ export class Writer {
   private look(): void {
     if (this.ended !== undefined) return
     const { database, version } = this.store
+    if (!database.isThere()) return this.end(vanished(database.path))
     try {
       if (database.lastSeq() !== this.store.seq) {
         database.begin()
@@ -231,6 +233,12 @@ export class Writer {
     for (const wake of [...this.sleepers]) wake()
   }
 }
+
+const vanished = (path: string): StoreError.StoreError =>
+  SqliteError.ended(
+    path,
+    "the file was removed or another one was put in its place; what was acknowledged is in the old file"
+  )
 
 const tooMany = (path: string): StoreError.StoreError =>
   StoreError.make(
