@@ -44,6 +44,11 @@ export interface TxView {
   readonly nextIndex: () => number
   /** Wall clock of this attempt in milliseconds since 1970, read once per attempt. */
   readonly nowMillis: () => number
+  /**
+   * If this attempt comes to wait (`retry`), it wakes by the clock at this wall time at the latest, in milliseconds since
+   * 1970, as if something it read had changed. For items that become visible by time alone.
+   */
+  readonly wakeAt: (millis: number) => void
   /** Identity of the engine (one per opened store): a key for what a collection remembers per store. */
   readonly store: object
 }
