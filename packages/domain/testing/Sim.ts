@@ -15,6 +15,8 @@ import { Prng } from "./Prng.ts"
 export interface Options {
   /** Seed of the order of tasks; without it they run first come, first served. */
   readonly seed?: number | undefined
+  /** Simulated milliseconds that one task takes, so that a program that never rests does not stop time. Default 0.01. */
+  readonly taskMillis?: number | undefined
   /** Asked when nothing can run but by it (before time moves): returns whether it let something run. */
   readonly onIdle?: (() => boolean) | undefined
 }
@@ -44,15 +46,18 @@ export class Sim implements Scheduler.Scheduler {
   elapsedMillis = 0
   readonly #prng: Prng | undefined
   readonly #onIdle: () => boolean
+  readonly #taskMillis: number
   readonly #sleepers: Array<Sleeper> = []
   #queue: Array<() => void> = []
   #armed = false
   #idle = 0
   #sleeps = 0
+  #soonest = Number.POSITIVE_INFINITY
 
   constructor(options: Options = {}) {
     this.#prng = options.seed === undefined ? undefined : new Prng(options.seed)
     this.#onIdle = options.onIdle ?? (() => false)
+    this.#taskMillis = options.taskMillis ?? 0.01
     this.clock = this.#makeClock()
   }
 
@@ -116,7 +121,9 @@ export class Sim implements Scheduler.Scheduler {
   #runTasks(): void {
     for (let n = 0; n < tasksPerTurn && this.#queue.length > 0; n++) {
       this.tasks++
+      this.elapsedMillis += this.#taskMillis
       this.#take()()
+      if (this.#soonest <= this.elapsedMillis) this.#wakeDue()
     }
   }
 
@@ -141,19 +148,26 @@ export class Sim implements Scheduler.Scheduler {
 
   /** Jumps to the next deadline and wakes all that are due. False when nobody sleeps. */
   #moveTime(): boolean {
-    if (this.#sleepers.length === 0) return false
-    let due = Number.POSITIVE_INFINITY
-    for (const sleeper of this.#sleepers) due = Math.min(due, sleeper.at)
-    this.elapsedMillis = Math.max(this.elapsedMillis, due)
-    const ready = this.#sleepers.filter((s) => s.at <= due).sort((a, b) => a.order - b.order)
-    for (const sleeper of ready) this.#forget(sleeper)
-    for (const sleeper of ready) sleeper.wake()
+    if (this.#soonest === Number.POSITIVE_INFINITY) return false
+    this.elapsedMillis = Math.max(this.elapsedMillis, this.#soonest)
+    this.#wakeDue()
     return true
+  }
+
+  #wakeDue(): void {
+    const now = this.elapsedMillis
+    const due = this.#sleepers.filter((s) => s.at <= now).sort((a, b) => a.at - b.at || a.order - b.order)
+    for (const sleeper of due) this.#forget(sleeper)
+    for (const sleeper of due) sleeper.wake()
   }
 
   #forget(sleeper: Sleeper): void {
     const i = this.#sleepers.indexOf(sleeper)
-    if (i !== -1) this.#sleepers.splice(i, 1)
+    if (i === -1) return
+    this.#sleepers.splice(i, 1)
+    if (sleeper.at > this.#soonest) return
+    this.#soonest = Number.POSITIVE_INFINITY
+    for (const { at } of this.#sleepers) this.#soonest = Math.min(this.#soonest, at)
   }
 
   #makeClock(): Clock.Clock {
@@ -174,6 +188,7 @@ export class Sim implements Scheduler.Scheduler {
           const wake = () => resume(Effect.void)
           const sleeper: Sleeper = { at: this.elapsedMillis + length, order: this.#sleeps++, wake }
           this.#sleepers.push(sleeper)
+          this.#soonest = Math.min(this.#soonest, sleeper.at)
           this.#arm()
           return Effect.sync(() => this.#forget(sleeper))
         })

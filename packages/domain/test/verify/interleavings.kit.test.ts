@@ -7,7 +7,10 @@ import * as Sim from "../../testing/Sim.ts"
 const passing = (times: number) => (gate: Interleavings.Gate) => {
   const order: Array<string> = []
   const walk = (name: string) =>
-    Effect.repeat(Effect.tap(gate.pass(name), () => Effect.sync(() => order.push(name))), { times: times - 1 })
+    Effect.repeat(
+      Effect.tap(gate.pass(name), () => Effect.sync(() => order.push(name))),
+      { times: times - 1 }
+    )
   return Effect.as(Effect.all([walk("a"), walk("b")], { concurrency: "unbounded", discard: true }), order)
 }
 
@@ -21,7 +24,10 @@ const torn = (gate: Interleavings.Gate) => {
       yield* gate.pass(name)
       cell = seen + 1
     })
-  return Effect.map(Effect.all([increment("a"), increment("b")], { concurrency: "unbounded", discard: true }), () => cell)
+  return Effect.map(
+    Effect.all([increment("a"), increment("b")], { concurrency: "unbounded", discard: true }),
+    () => cell
+  )
 }
 
 describe("exploring interleavings", () => {
@@ -53,15 +59,16 @@ describe("exploring interleavings", () => {
 
 describe("simulated time", () => {
   it("jumps to the next deadline, in order", async () => {
-    const sim = Sim.make()
+    const sim = Sim.make({ taskMillis: 0 })
     const woken: Array<string> = []
-    const sleep = (millis: number) => Effect.tap(Effect.sleep(millis), () => Effect.sync(() => woken.push(`${millis} at ${sim.elapsedMillis}`)))
+    const sleep = (millis: number) =>
+      Effect.tap(Effect.sleep(millis), () => Effect.sync(() => woken.push(`${millis} at ${sim.elapsedMillis}`)))
     await sim.run(Effect.all([sleep(3_600_000), sleep(5), sleep(5.5)], { concurrency: "unbounded" }))
     expect(woken).toEqual(["5 at 5", "5.5 at 5.5", "3600000 at 3600000"])
   })
 
   it("an interrupted sleeper is forgotten", async () => {
-    const sim = Sim.make()
+    const sim = Sim.make({ taskMillis: 0 })
     await sim.run(Effect.race(Effect.sleep("1 hour"), Effect.sleep("1 second")))
     expect(sim.elapsedMillis).toBe(1000)
   })
@@ -69,7 +76,11 @@ describe("simulated time", () => {
   it("one seed gives one order of fibers, another seed another", async () => {
     const run = async (seed: number) => {
       const order: Array<number> = []
-      const walk = (i: number) => Effect.repeat(Effect.tap(Effect.yieldNow, () => Effect.sync(() => order.push(i))), { times: 4 })
+      const walk = (i: number) =>
+        Effect.repeat(
+          Effect.tap(Effect.yieldNow, () => Effect.sync(() => order.push(i))),
+          { times: 4 }
+        )
       await Sim.make({ seed }).run(Effect.all([0, 1, 2, 3].map(walk), { concurrency: "unbounded", discard: true }))
       return order.join("")
     }

@@ -33,7 +33,12 @@ describe("serializability", () => {
   it("in process: every workload is strictly serializable, discarded attempts included", async () => {
     const least = scale(12_000, 1_000_000)
     const judged = await until(least, async (workload, seed) => {
-      const ran = await runOn(MemoryBackend.layer(), workload, { seed, clients: 8, transactions: scale(60, 250), attempts: true })
+      const ran = await runOn(MemoryBackend.layer(), workload, {
+        seed,
+        clients: 8,
+        transactions: scale(60, 250),
+        attempts: true
+      })
       return judge(ran, `${workload.name}, ${replay(file, seed)}`)
     })
     expect(judged).toBeGreaterThanOrEqual(least)
@@ -45,14 +50,26 @@ describe("serializability", () => {
     const judged = await until(least, async (workload, seed) => {
       const faults = FaultyBackend.make({ seed, rates: FaultyBackend.badNetwork })
       const layer = faults.layer(MemoryBackend.layer())
-      const ran = await runOn(layer, workload, { seed, clients: 8, transactions: scale(30, 120), calm: () => faults.heal() })
+      const ran = await runOn(layer, workload, {
+        seed,
+        clients: 8,
+        transactions: scale(30, 120),
+        calm: () => faults.heal()
+      })
       for (const [fault, count] of Object.entries(faults.counts)) {
         injected[fault as FaultyBackend.Fault] = (injected[fault as FaultyBackend.Fault] ?? 0) + count
       }
       return judge(ran, `${workload.name}, ${replay(file, seed)}`)
     })
     expect(judged).toBeGreaterThanOrEqual(least)
-    for (const fault of ["dropRequest", "dropReply", "lateRequest", "duplicateRequest", "duplicateReply", "refuse"] as const) {
+    for (const fault of [
+      "dropRequest",
+      "dropReply",
+      "lateRequest",
+      "duplicateRequest",
+      "duplicateReply",
+      "refuse"
+    ] as const) {
       expect(injected[fault], `${fault} of ${JSON.stringify(injected)}`).toBeGreaterThan(0)
     }
   })
