@@ -42,6 +42,12 @@ export class Attempt implements TxView, TransactionHandle {
   version: Version = -1
   /** Whether the store holds the snapshot for `cellAt`. */
   held = false
+  /** Whether the snapshot was taken over from the chain of local requests rather than read from the store. */
+  isAdopted = false
+  /** Ranges that were fetched, as of the snapshot, by their name. */
+  fetchedRanges: Map<string, ReadonlyArray<Entry>> | undefined = undefined
+  /** How often this attempt waited for a local request whose write it wanted to read. */
+  overlayWaits = 0
   active = true
   /** Why this attempt is thrown away whatever its body says; `undefined` while it is not. */
   stale: Stale | undefined = undefined
@@ -49,6 +55,8 @@ export class Attempt implements TxView, TransactionHandle {
   retrying = false
   /** What to await before an operation that threw `suspend` is run again. */
   suspension: Effect.Effect<void, StoreError.StoreError> | undefined = undefined
+  /** Wall time at which a wait of this attempt ends by itself. */
+  wakeMillis = Number.POSITIVE_INFINITY
   private indices = 0
   private millis = -1
 
@@ -290,6 +298,10 @@ export class Attempt implements TxView, TransactionHandle {
         actual: this.indices + 1
       })
     )
+  }
+
+  wakeAt(millis: number): void {
+    if (millis < this.wakeMillis) this.wakeMillis = millis
   }
 
   nowMillis(): number {

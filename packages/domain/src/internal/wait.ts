@@ -10,6 +10,14 @@ import type { Transacting } from "./Transacting.ts"
 import type { Waiter } from "./Waiters.ts"
 
 export const waitForChange = (transacting: Transacting, attempt: Attempt): Effect.Effect<void, StoreError> => {
+  const wait = forChange(transacting, attempt)
+  if (attempt.wakeMillis === Number.POSITIVE_INFINITY) return wait
+  // Something becomes visible by time alone (`TxView.wakeAt`): the wait ends then at the latest.
+  const millis = Math.max(0, attempt.wakeMillis - transacting.clock().currentTimeMillisUnsafe())
+  return Effect.raceFirst(wait, Effect.sleep(millis))
+}
+
+const forChange = (transacting: Transacting, attempt: Attempt): Effect.Effect<void, StoreError> => {
   const { engine } = transacting
   return Effect.callback<void>((resume) => {
     const { reader } = engine
