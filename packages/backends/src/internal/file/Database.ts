@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly pageBytes: number
   /** The version a new store begins after. */
   readonly version: Version
+  /** Time that a call may wait for another process's lock, standing still, in milliseconds; 0 on the event loop. */
+  readonly lockMillis?: number | undefined
 }
 
 /** A row of the log. */
@@ -224,7 +226,7 @@ const open = (options: OpenOptions): DatabaseSync => {
     }
   }
   Seal.verify(file)
-  const db = new DatabaseSync(file, { timeout: 0 })
+  const db = new DatabaseSync(file, { timeout: options.lockMillis ?? 0 })
   try {
     prepareFile(db, options)
     return db
@@ -273,6 +275,7 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
   db.exec(
     "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON"
   )
+  if (Number(pragma(db, "application_id")) === applicationId) return
   db.exec("BEGIN IMMEDIATE")
   try {
     if (Number(pragma(db, "application_id")) === 0) create(db, options.version)

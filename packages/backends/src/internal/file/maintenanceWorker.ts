@@ -5,13 +5,16 @@ import * as Maintenance from "./maintenance.ts"
 import type { Outcome, Task } from "./Maintainer.ts"
 import * as SqliteError from "./sqliteError.ts"
 
+/** A thread may stand still for a lock, in milliseconds. */
+const lockMillis = 10_000
+
 const run = (task: Task): Maintenance.Integrity => {
   if (task._tag === "restore") return Maintenance.restore(task.from, task.path)
-  const database = new Database({ path: task.path, journal: task.journal, pageBytes: 4096, version: 0 })
+  const database = new Database({ path: task.path, journal: task.journal, pageBytes: 4096, version: 0, lockMillis })
   try {
     return task._tag === "backup" ? Maintenance.backup(database, task.to) : Maintenance.integrity(database)
   } finally {
-    database.db.close()
+    database.close()
   }
 }
 
