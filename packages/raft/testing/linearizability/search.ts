@@ -133,12 +133,16 @@ class Search<S, I, O> {
   /** Places what may be placed without a choice; then a frame, or `undefined` if this place was reached before. */
   #enter(state: S, orderLength: number, highest = -1): Frame<S> | "ordered" | undefined {
     let node = this.#after[head]!
-    for (; node !== -1 && (node & 1) === 1; node = this.#after[node]!) {
+    while (node !== -1 && (node & 1) === 1) {
       const index = node >> 1
-      if (this.#observes[index] === 0) continue
       const { input, output } = this.#known[index]!
-      this.#spent.steps++
-      if (this.#model.step(state, input, output) !== illegal) this.#place(index)
+      const before = this.#before[node]!
+      if (this.#observes[index] === 1) this.#spent.steps++
+      if (this.#observes[index] === 1 && this.#model.step(state, input, output) !== illegal) {
+        this.#place(index)
+        // Not what followed the call: that may be its own return, which has left the list with it.
+        node = this.#after[before]!
+      } else node = this.#after[node]!
     }
     if (this.#knownPlaced === this.#known.length) return "ordered"
     const stateKey = this.#model.stateKey(state)
