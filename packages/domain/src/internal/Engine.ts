@@ -9,8 +9,12 @@ import type { Backend, SyncLane } from "../Backend.ts"
 import type { Limits } from "../core/Limits.ts"
 import type { Version } from "../core/Version.ts"
 import type { StoreError } from "../StoreError.ts"
+import { AsyncReader } from "./AsyncReader.ts"
+import { Feed } from "./Feed.ts"
+import { Pipeline } from "./Pipeline.ts"
 import { SyncReader, type Reader } from "./Reader.ts"
 import { Turns } from "./Turns.ts"
+import { lookAgain } from "./wait.ts"
 import { Waiters } from "./Waiters.ts"
 
 /** Bounds of the engine. Each has a unit; `Store.layer` takes them. */
@@ -53,6 +57,9 @@ export class Engine {
   readonly turns: Turns
   readonly waiters: Waiters = new Waiters()
   readonly reader: Reader
+  /** Where the store answers later: the way of requests to it, and the feed for waiters. */
+  readonly pipeline: Pipeline | undefined = undefined
+  readonly feed: Feed | undefined = undefined
   readonly stats: EngineStats = {
     attempts: 0,
     commits: 0,
@@ -87,7 +94,12 @@ export class Engine {
       () => this.fork(this.sweepTurns),
       (task) => this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(task)))
     )
-    this.reader = new SyncReader(this, backend.sync!)
+    if (backend.sync !== undefined) this.reader = new SyncReader(this, backend.sync)
+    else {
+      this.pipeline = new Pipeline(this)
+      this.feed = new Feed(this, () => lookAgain(this))
+      this.reader = new AsyncReader(this, this.pipeline)
+    }
   }
 
   private readonly sweepTurns: Effect.Effect<void> = Effect.suspend(() =>
@@ -144,13 +156,20 @@ export const makeSession: Effect.Effect<string> = Effect.gen(function* () {
   return session
 })
 
+/** Opens an engine in the present scope. Asks a store that answers later for its version first, so that it is there. */
 export const make = (
   backend: Backend["Service"],
   options: Partial<EngineOptions> = {}
-): Effect.Effect<Engine, never, Scope.Scope> =>
+): Effect.Effect<Engine, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
     const session = yield* makeSession
-    return new Engine(backend, { ...defaultOptions, ...options }, scope, context, session)
+    const engine = new Engine(backend, { ...defaultOptions, ...options }, scope, context, session)
+    if (engine.pipeline !== undefined) {
+      const { version } = yield* backend.read({ keys: [], ranges: [] })
+      engine.lastVersion = version
+      yield* Effect.forkIn(engine.pipeline.run, scope)
+    }
+    return engine
   })

@@ -14,6 +14,7 @@ import { NamespaceMismatch } from "./defects.ts"
 import type { Engine } from "./Engine.ts"
 import { lost } from "./Lost.ts"
 import type { Opening, OperationSpec } from "./Operation.ts"
+import { needsCheck, settleOrigins, submit } from "./commitAsync.ts"
 import { commitSync } from "./commitSync.ts"
 import { isSignal, restart, restartExit, retryExit, suspend } from "./signals.ts"
 import type { StoreKey } from "./StoreShape.ts"
@@ -141,6 +142,7 @@ const transactOn = (
 const startAttempt = (transacting: Transacting, self: AnyEffect): AnyEffect => {
   const attempt = new Attempt(transacting.engine, transacting)
   transacting.attempt = attempt
+  transacting.hooks = undefined
   transacting.engine.stats.attempts++
   transacting.fiber.setContext(Context.add(transacting.context, Transaction, attempt))
   return Effect.matchCauseEffect(self, {
@@ -153,24 +155,29 @@ const startAttempt = (transacting: Transacting, self: AnyEffect): AnyEffect => {
 const ended = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit: Exit.Exit<any, any>): AnyEffect => {
   transacting.fiber.setContext(transacting.context)
   if (attempt.stale !== undefined) return again(transacting, attempt, self)
-  if (attempt.retrying) {
-    transacting.engine.stats.waits++
-    transacting.releaseTurns()
-    return Effect.flatMap(waitForChange(transacting, attempt), () => {
-      transacting.endAttempt()
-      transacting.number++
-      transacting.reason = "retry"
-      return startAttempt(transacting, self)
-    })
-  }
+  if (transacting.engine.pipeline !== undefined) return endedAsync(transacting, attempt, self, exit)
+  if (attempt.retrying) return blocked(transacting, attempt, self)
   if (Exit.isFailure(exit)) return isSignal(exit.cause) ? again(transacting, attempt, self) : exit
   const settled = settleSync(transacting, attempt, exit)
   return attempt.stale === undefined ? settled : again(transacting, attempt, self)
 }
 
+/** The next attempt, after what `lost` makes of this one. */
 const again = (transacting: Transacting, attempt: Attempt, self: AnyEffect): AnyEffect => {
   transacting.endAttempt()
   return Effect.flatMap(lost(transacting, attempt), () => startAttempt(transacting, self))
+}
+
+/** The body asked to wait. All requests that it stands on are resolved. */
+const blocked = (transacting: Transacting, attempt: Attempt, self: AnyEffect): AnyEffect => {
+  transacting.engine.stats.waits++
+  transacting.releaseTurns()
+  return Effect.flatMap(waitForChange(transacting.engine, attempt), () => {
+    transacting.endAttempt()
+    transacting.number++
+    transacting.reason = "retry"
+    return startAttempt(transacting, self)
+  })
 }
 
 /** The end of a body on a store in memory. When the commit was lost, `attempt.stale` says why and the result means nothing. */
@@ -181,18 +188,44 @@ const settleSync = (transacting: Transacting, attempt: Attempt, exit: Exit.Exit<
   return hooks === undefined ? exit : runHooks(transacting, exit)
 }
 
-const runHooks = (transacting: Transacting, exit: Exit.Exit<any, any>): AnyEffect => {
-  const hooks = transacting.hooks!
-  transacting.hooks = undefined
-  transacting.endAttempt()
-  const all = Effect.forEach(hooks, (hook) => reportDefects(hook.effect), { discard: true })
-  return Effect.andThen(Effect.uninterruptible(all), exit)
+/** The end of a body on a store that answers later. No result leaves while it stands on anything not acknowledged. */
+const endedAsync = (
+  transacting: Transacting,
+  attempt: Attempt,
+  self: AnyEffect,
+  exit: Exit.Exit<any, any>
+): AnyEffect => {
+  const { engine } = transacting
+  if (attempt.retrying) {
+    return Effect.flatMap(settleOrigins(engine, attempt), () =>
+      attempt.stale === undefined ? blocked(transacting, attempt, self) : again(transacting, attempt, self)
+    )
+  }
+  if (Exit.isFailure(exit)) {
+    if (isSignal(exit.cause)) return again(transacting, attempt, self)
+    if (Cause.hasInterruptsOnly(exit.cause)) return exit
+  }
+  attempt.active = false
+  const writes = Exit.isSuccess(exit) && attempt.journal.hasWrites ? attempt.journal.writes() : []
+  if (writes.length === 0 && !needsCheck(attempt)) {
+    engine.stats.readOnly++
+    return exit
+  }
+  return Effect.flatMap(submit(transacting, attempt, writes), (resolution): AnyEffect => {
+    switch (resolution._tag) {
+      case "Committed":
+        return transacting.hooks === undefined || Exit.isFailure(exit) ? exit : runHooks(transacting, exit)
+      case "Stale":
+        attempt.stale = resolution.stale
+        return again(transacting, attempt, self)
+      case "Failed":
+        return Exit.fail(resolution.error)
+    }
+  })
 }
 
-/** The transaction has committed whatever an `onCommit` does: what goes wrong there is reported, not thrown. */
-const reportDefects = (effect: Effect.Effect<unknown>): Effect.Effect<void> =>
-  Effect.matchCauseEffect(effect, {
-    onSuccess: () => Effect.void,
-    onFailure: (cause) =>
-      Effect.logError("An effect given to Tx.onCommit failed; the transaction has committed", Cause.squash(cause))
-  })
+/** Runs what was given to `onCommit`, then ends with the body's result. */
+const runHooks = (transacting: Transacting, exit: Exit.Exit<any, any>): AnyEffect => {
+  transacting.endAttempt()
+  return Effect.andThen(transacting.runHooks(), exit)
+}

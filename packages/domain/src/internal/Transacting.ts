@@ -1,10 +1,11 @@
 /**
  * One transaction over all of its attempts: what outlives an attempt that was lost.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Key } from "../core/Key.ts"
 import type { Policy } from "../RetryPolicy.ts"
@@ -57,8 +58,6 @@ export class Transacting implements TurnTaker {
   attempt: Attempt | undefined = undefined
   hooks: Array<CommitHook> | undefined = undefined
   losses: Losses | undefined = undefined
-  /** Whether a request of this transaction was sent and is not answered. */
-  committing = false
 
   constructor(
     engine: Engine,
@@ -78,6 +77,14 @@ export class Transacting implements TurnTaker {
     return this.fiber.getRef(Clock.Clock)
   }
 
+  /** Runs what was given to `onCommit`, once, uninterruptible. */
+  runHooks(): Effect.Effect<void> {
+    const { hooks } = this
+    this.hooks = undefined
+    if (hooks === undefined) return Effect.void
+    return Effect.uninterruptible(Effect.forEach(hooks, (hook) => reportDefects(hook.effect), { discard: true }))
+  }
+
   releaseTurns(): void {
     if (this.turns.length > 0) this.engine.turns.release(this, this.turns)
   }
@@ -93,5 +100,13 @@ export class Transacting implements TurnTaker {
     }
   }
 }
+
+/** The transaction has committed whatever an `onCommit` does: what goes wrong there is reported, not thrown. */
+const reportDefects = (effect: Effect.Effect<unknown>): Effect.Effect<void> =>
+  Effect.matchCauseEffect(effect, {
+    onSuccess: () => Effect.void,
+    onFailure: (cause) =>
+      Effect.logError("An effect given to Tx.onCommit failed; the transaction has committed", Cause.squash(cause))
+  })
 
 const noTurns = (): Array<Key> => []

@@ -1,5 +1,8 @@
 /** Raw cells for tests of the engine: operations without collections between. */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Backend } from "../../src/Backend.ts"
+import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import type { StoreKey } from "../../src/internal/StoreShape.ts"
 import type { TxView } from "../../src/internal/TxView.ts"
 import * as Operation from "../../src/internal/Operation.ts"
@@ -42,3 +45,21 @@ const make = (store: StoreKey<any>): Raw => {
 
 export const raw: Raw = make(Store)
 export const rawOn = make
+
+/** A backend without its synchronous lane, each call answered after a turn of the event loop. */
+export const later = (backend: Backend["Service"]): Backend["Service"] => ({
+  capabilities: backend.capabilities,
+  read: (request) => Effect.andThen(Effect.yieldNow, backend.read(request)),
+  commit: (requests) =>
+    Effect.andThen(
+      Effect.yieldNow,
+      Effect.tap(backend.commit(requests), () => Effect.yieldNow)
+    ),
+  changes: backend.changes,
+  outcome: backend.outcome
+})
+
+export const lanes: ReadonlyArray<{ readonly name: string; readonly layer: () => Layer.Layer<Store, StoreError> }> = [
+  { name: "in memory", layer: () => Store.layer(MemoryBackend.layer()) },
+  { name: "answering later", layer: () => Store.layer(Layer.sync(Backend, () => later(MemoryBackend.make()))) }
+]

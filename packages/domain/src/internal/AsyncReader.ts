@@ -1,0 +1,275 @@
+/**
+ * Reads a store that answers later. A read that is not in memory throws `suspend`; its fetch is the attempt's `suspension`.
+ *
+ * The snapshot is a version, and a position in the chain of local requests once something was read from the overlay
+ * (`Chain.ts`). A fetched cell joins the snapshot if it is unchanged since it; otherwise all that was read is checked and
+ * the snapshot moves forward, or the attempt is stale.
+ */
+import * as Effect from "effect/Effect"
+import type { ReadReply } from "../Backend.ts"
+import type { Entry, Range } from "../core/Commit.ts"
+import type { JournalEntry } from "../core/Journal.ts"
+import type { Key } from "../core/Key.ts"
+import type { StoreError } from "../StoreError.ts"
+import type { Attempt } from "./Attempt.ts"
+import type { Engine } from "./Engine.ts"
+import {
+  hasOrigins,
+  originOf,
+  overwrittenBy,
+  unresolvedOrigins,
+  versionOf,
+  type Overlaid,
+  type Pending
+} from "./Pending.ts"
+import type { Pipeline } from "./Pipeline.ts"
+import { isSame, takeFirstTurn, type Reader } from "./Reader.ts"
+import { suspend } from "./signals.ts"
+
+/** Waits for local requests in one attempt beyond which it reads the store as it is, without them. */
+const overlayWaitsMax = 3
+
+export class AsyncReader implements Reader {
+  private readonly engine: Engine
+  private readonly pipeline: Pipeline
+
+  constructor(engine: Engine, pipeline: Pipeline) {
+    this.engine = engine
+    this.pipeline = pipeline
+  }
+
+  get position(): number {
+    return this.pipeline.position
+  }
+
+  mayMiss(): boolean {
+    return true
+  }
+
+  cell(attempt: Attempt, entry: JournalEntry): void {
+    const { key } = entry
+    if (attempt.version < 0) takeFirstTurn(attempt, key)
+    const overlaid = this.pipeline.overlay.get(key)
+    if (overlaid === undefined) this.fetch(attempt, [key], [])
+    else if (isThrough(attempt)) this.readThrough(attempt, [key], [])
+    else this.fromOverlay(attempt, entry, overlaid)
+  }
+
+  /** Reads the write of a local request, or waits for it where the attempt does not stand on the chain. */
+  private fromOverlay(attempt: Attempt, entry: JournalEntry, { isPlain, pending, value }: Overlaid): void {
+    if (!isPlain || !this.pipeline.chain.isReadable(pending)) this.await(attempt, pending)
+    const reached = this.pipeline.chain.reach(attempt)
+    if (reached === "elsewhere") this.await(attempt, this.pipeline.newestSent ?? pending)
+    else if (reached !== "here") attempt.doom(overwrittenBy(reached))
+    entry.base = value === undefined ? undefined : { value, version: 0 }
+    entry.origin = pending
+    entry.known = true
+  }
+
+  private await(attempt: Attempt, pending: Pending): never {
+    attempt.overlayWaits++
+    attempt.suspension = this.pipeline.resolved(pending)
+    throw suspend
+  }
+
+  /** Reads the store beside the overlay: only for an attempt that stands on the store alone. */
+  private readThrough(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): never {
+    if (hasOrigins(attempt)) attempt.doom({ keys: [], ranges: [], local: true })
+    return this.fetch(attempt, keys, ranges)
+  }
+
+  range(attempt: Attempt, range: Range): ReadonlyArray<Entry> {
+    if (attempt.version < 0) takeFirstTurn(attempt, range.reverse === true ? range.end : range.start)
+    const fetched = attempt.fetchedRanges?.get(nameOf(range))
+    if (fetched !== undefined) return fetched
+    const pending = this.pipeline.overlay.newestIn(range.start, range.end)
+    if (pending === undefined) return this.fetch(attempt, [], [range])
+    if (isThrough(attempt)) return this.readThrough(attempt, [], [range])
+    return this.await(attempt, pending)
+  }
+
+  settle(attempt: Attempt, entry: JournalEntry): void {
+    const origin = originOf(entry)
+    if (origin === undefined) return
+    if (!origin.isResolved) {
+      attempt.suspension = this.pipeline.resolved(origin)
+      throw suspend
+    }
+    if (origin.status === "failed")
+      attempt.doom({ keys: [{ key: entry.key, expected: 0, actual: undefined }], ranges: [], local: true })
+    if (entry.base !== undefined) entry.base = { value: entry.base.value, version: origin.version }
+  }
+
+  /** Asks for what is not known yet in one trip; what stands in the overlay needs none. */
+  prefetch(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): void {
+    const missingKeys = keys.filter(
+      (key) => attempt.journal.find(key)?.known !== true && this.pipeline.overlay.get(key) === undefined
+    )
+    const missingRanges = ranges.filter(
+      (range) =>
+        attempt.fetchedRanges?.get(nameOf(range)) === undefined &&
+        this.pipeline.overlay.newestIn(range.start, range.end) === undefined
+    )
+    if (missingKeys.length + missingRanges.length === 0) return
+    if (attempt.version < 0) takeFirstTurn(attempt, missingKeys[0] ?? missingRanges[0]!.start)
+    this.fetch(attempt, missingKeys, missingRanges)
+  }
+
+  // Fetching ---------------------------------------------------------------------------------------------------------
+
+  private fetch(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): never {
+    attempt.suspension = this.fetched(attempt, keys, ranges)
+    throw suspend
+  }
+
+  private fetched(
+    attempt: Attempt,
+    keys: ReadonlyArray<Key>,
+    ranges: ReadonlyArray<Range>
+  ): Effect.Effect<void, StoreError> {
+    return Effect.suspend(() => {
+      if (attempt.stale !== undefined || !attempt.active) return Effect.void
+      // What the overlay showed may be in the store by now: the snapshot must follow it there before it is read again.
+      if (hasOrigins(attempt)) {
+        const reached = this.pipeline.chain.reach(attempt)
+        if (reached === "elsewhere") return this.moveAndFetch(attempt, keys, ranges)
+        if (reached !== "here") {
+          attempt.stale ??= overwrittenBy(reached)
+          return Effect.void
+        }
+      }
+      const at = attempt.version < 0 ? {} : { at: attempt.version }
+      return Effect.flatMap(this.engine.backend.read({ keys, ranges, ...at }), (reply) =>
+        this.take(attempt, keys, ranges, reply)
+      )
+    })
+  }
+
+  /** Lets a reply join the snapshot. */
+  private take(
+    attempt: Attempt,
+    keys: ReadonlyArray<Key>,
+    ranges: ReadonlyArray<Range>,
+    reply: ReadReply
+  ): Effect.Effect<void, StoreError> {
+    if (attempt.version < 0) attempt.version = reply.version
+    else if (reply.version !== attempt.version) {
+      const { changed } = reply
+      if (changed === undefined || changed === "unknown") return this.moveAndFetch(attempt, keys, ranges)
+      if (touches(changed, keys, ranges)) {
+        if (hasOrigins(attempt)) return this.moveAndFetch(attempt, keys, ranges)
+        const read = readIn(attempt, changed)
+        if (read !== undefined) {
+          attempt.stale ??= { ...read, local: false }
+          return Effect.void
+        }
+        this.move(attempt, reply.version)
+      }
+    }
+    keys.forEach((key, i) => learn(attempt.journal.entry(key), reply.cells[i]))
+    if (ranges.length > 0) {
+      const fetched = (attempt.fetchedRanges ??= new Map())
+      ranges.forEach((range, i) => fetched.set(nameOf(range), reply.ranges[i]!))
+    }
+    return Effect.void
+  }
+
+  /** Reads everything again, together with what is wanted, at one version; if what was read still holds, that is the new snapshot. */
+  private moveAndFetch(
+    attempt: Attempt,
+    keys: ReadonlyArray<Key>,
+    ranges: ReadonlyArray<Range>
+  ): Effect.Effect<void, StoreError> {
+    const [open] = unresolvedOrigins(attempt)
+    if (open !== undefined)
+      return Effect.flatMap(this.pipeline.resolved(open), () => this.moveAndFetch(attempt, keys, ranges))
+    return Effect.flatMap(this.checkRead(attempt, keys, ranges), (reply) => {
+      if (reply === undefined) return Effect.void
+      const read = attempt.journal.entries.filter((entry) => entry.read).length
+      keys.forEach((key, i) => learn(attempt.journal.entry(key), reply.cells[read + i]))
+      const before = attempt.journal.ranges?.length ?? 0
+      if (ranges.length > 0) {
+        const fetched = (attempt.fetchedRanges ??= new Map())
+        ranges.forEach((range, i) => fetched.set(nameOf(range), reply.ranges[before + i]!))
+      }
+      return Effect.void
+    })
+  }
+
+  /**
+   * Reads all that the attempt has read once more (and `keys` and `ranges` after it) and moves the snapshot there. Nothing
+   * and `attempt.stale` when it changed. All requests it stands on must be resolved.
+   */
+  checkRead(
+    attempt: Attempt,
+    keys: ReadonlyArray<Key> = [],
+    ranges: ReadonlyArray<Range> = []
+  ): Effect.Effect<ReadReply | undefined, StoreError> {
+    const entries = attempt.journal.entries.filter((entry) => entry.read)
+    const reads = attempt.journal.ranges ?? []
+    const request = {
+      keys: [...entries.map((entry) => entry.key), ...keys],
+      ranges: [...reads.map(({ end, start }): Range => ({ start, end })), ...ranges]
+    }
+    return Effect.map(this.engine.backend.read(request), (reply) => {
+      const changedKeys = entries.filter(
+        (entry, i) => originOf(entry)?.status === "failed" || (reply.cells[i]?.version ?? 0) !== versionOf(entry)
+      )
+      const changedRanges = reads.filter((read, i) => !isSame(reply.ranges[i]!, read))
+      if (changedKeys.length > 0 || changedRanges.length > 0) {
+        attempt.stale ??= {
+          keys: changedKeys.map((entry) => ({ key: entry.key, expected: versionOf(entry), actual: undefined })),
+          ranges: changedRanges,
+          local: this.engine.isLocalSince(attempt.version)
+        }
+        return undefined
+      }
+      entries.forEach((entry, i) => {
+        entry.base = reply.cells[i]
+        entry.origin = undefined
+      })
+      this.move(attempt, reply.version)
+      return reply
+    })
+  }
+
+  /** What was fetched ahead and not shown is of the old snapshot: forget it. */
+  private move(attempt: Attempt, version: number): void {
+    attempt.version = version
+    attempt.isAdopted = false
+    attempt.fetchedRanges = undefined
+    for (const entry of attempt.journal.entries) if (!entry.read) entry.known = false
+  }
+}
+
+/** Whether an attempt waited so often that it now reads the store without the overlay. */
+const isThrough = (attempt: Attempt): boolean => attempt.overlayWaits > overlayWaitsMax
+
+const nameOf = ({ end, limit, reverse, start }: Range): string =>
+  `${reverse === true ? "-" : "+"}${limit ?? ""}:${start.length}:${start}${end}`
+
+const learn = (entry: JournalEntry, cell: JournalEntry["base"]): void => {
+  if (entry.known) return
+  entry.base = cell
+  entry.origin = undefined
+  entry.known = true
+}
+
+const touches = (changed: ReadonlyArray<Key>, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): boolean => {
+  const wanted = new Set(keys)
+  return changed.some((key) => wanted.has(key) || ranges.some(({ end, start }) => key >= start && key < end))
+}
+
+/** What an attempt has read of the keys that changed. */
+const readIn = (
+  attempt: Attempt,
+  changed: ReadonlyArray<Key>
+): Pick<NonNullable<Attempt["stale"]>, "keys" | "ranges"> | undefined => {
+  const keys = changed
+    .filter((key) => attempt.journal.find(key)?.read === true)
+    .map((key) => ({ key, expected: attempt.journal.find(key)!.base?.version ?? 0, actual: undefined }))
+  const ranges = (attempt.journal.ranges ?? []).filter(({ end, start }) =>
+    changed.some((key) => key >= start && key < end)
+  )
+  return keys.length + ranges.length > 0 ? { keys, ranges } : undefined
+}

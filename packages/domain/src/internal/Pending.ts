@@ -1,0 +1,206 @@
+/**
+ * A request of this process on its way to the store, and the overlay of what such requests will have written.
+ */
+import type { CommitRequest, RangeCheck, ReadCheck, Write } from "../core/Commit.ts"
+import { keyAndVersion, type JournalEntry, type RangeRead } from "../core/Journal.ts"
+import { prefixEnd, type Key } from "../core/Key.ts"
+import type { Value } from "../core/Value.ts"
+import type { Version } from "../core/Version.ts"
+import type { StoreError } from "../StoreError.ts"
+import type { Attempt, Stale } from "./Attempt.ts"
+
+/** What became of a request, as its transaction hears it. */
+export type Resolution =
+  | { readonly _tag: "Committed"; readonly version: Version }
+  | { readonly _tag: "Stale"; readonly stale: Stale }
+  | { readonly _tag: "Failed"; readonly error: StoreError }
+
+/** A request that waits for its batch, is sent, or is resolved. */
+export class Pending {
+  /** Place in the local order, from 0. */
+  readonly position: number
+  /** Version of the snapshot that its body read at; -1 when it read nothing. */
+  readonly base: Version
+  readonly reads: ReadonlyArray<JournalEntry>
+  readonly ranges: ReadonlyArray<RangeRead>
+  readonly writes: ReadonlyArray<Write>
+  readonly atMillis: number
+  /** Of its commit id; given when its batch is made. */
+  sequence = -1
+  status: "queued" | "sent" | "committed" | "failed" = "queued"
+  /** When committed. */
+  version: Version = 0
+  /** The chain it was published on; -1 when bodies may not read its writes. */
+  lineage = -1
+  resolution: Resolution | undefined = undefined
+  private observers: Array<(resolution: Resolution) => void> | undefined = undefined
+
+  constructor(position: number, attempt: Attempt, writes: ReadonlyArray<Write>, atMillis: number) {
+    this.position = position
+    this.base = attempt.version
+    this.reads = attempt.journal.entries.filter((entry) => entry.read)
+    this.ranges = attempt.journal.ranges ?? []
+    this.writes = writes
+    this.atMillis = atMillis
+  }
+
+  get isResolved(): boolean {
+    return this.resolution !== undefined
+  }
+
+  /** Calls back when resolved, at once if it is. Returns the removal. */
+  observe(observer: (resolution: Resolution) => void): () => void {
+    if (this.resolution !== undefined) {
+      observer(this.resolution)
+      return () => {}
+    }
+    const observers = (this.observers ??= [])
+    observers.push(observer)
+    return () => {
+      const index = observers.indexOf(observer)
+      if (index >= 0) observers.splice(index, 1)
+    }
+  }
+
+  /** Records the outcome; observers are told by `tell`, when all of a batch are recorded. */
+  resolve(resolution: Resolution): void {
+    this.resolution = resolution
+    if (resolution._tag === "Committed") {
+      this.status = "committed"
+      this.version = resolution.version
+    } else this.status = "failed"
+  }
+
+  tell(): void {
+    const observers = this.observers
+    this.observers = undefined
+    if (observers !== undefined) for (const observer of observers) observer(this.resolution!)
+  }
+}
+
+/** The request behind a read that came from the overlay, if it did. */
+export const originOf = (entry: JournalEntry): Pending | undefined => entry.origin as Pending | undefined
+
+/** The version a read cell has in the store once its origin has committed. */
+export const versionOf = (entry: JournalEntry): Version => {
+  if (entry.base === undefined) return 0
+  return originOf(entry)?.version ?? entry.base.version
+}
+
+/** Whether a body that ended with this attempt saw anything that is not known to have been the present meanwhile. */
+export const hasOrigins = (attempt: Attempt): boolean =>
+  attempt.journal.entries.some((entry) => entry.read && entry.origin !== undefined)
+
+/** What an attempt read that a local request overwrites. */
+export type Overwritten = { readonly key: Key } | { readonly start: Key; readonly end: Key }
+
+export const overwrittenBy = (where: Overwritten): Stale =>
+  "key" in where
+    ? { keys: [{ key: where.key, expected: 0, actual: undefined }], ranges: [], local: true }
+    : { keys: [], ranges: [where], local: true }
+
+/** The requests, not resolved yet, that an attempt's reads stand on. */
+export const unresolvedOrigins = (attempt: Attempt): ReadonlyArray<Pending> => {
+  const found = new Set<Pending>()
+  for (const entry of attempt.journal.entries) {
+    const origin = entry.read ? originOf(entry) : undefined
+    if (origin !== undefined && !origin.isResolved) found.add(origin)
+  }
+  return [...found]
+}
+
+/**
+ * The request for the store, or the reads that make it hopeless. `indexOf` gives the place in the batch of requests that
+ * it stands on.
+ */
+export const toRequest = (
+  pending: Pending,
+  indexOf: (origin: Pending) => number | undefined,
+  request: Pick<CommitRequest, "id" | "resolvedBelow" | "base">
+): CommitRequest | Stale => {
+  const reads: Array<ReadCheck> = []
+  for (const entry of pending.reads) {
+    const { key } = entry
+    const origin = originOf(entry)
+    if (origin === undefined || origin.status === "committed") reads.push({ key, version: versionOf(entry) })
+    else {
+      const after = indexOf(origin)
+      if (after === undefined) return { keys: [{ key, expected: 0, actual: undefined }], ranges: [], local: true }
+      reads.push({ key, version: 0, after })
+    }
+  }
+  const ranges = pending.ranges.map(({ end, entries, start }): RangeCheck => ({
+    start,
+    end,
+    version: pending.base,
+    entries: entries.map(keyAndVersion)
+  }))
+  return { ...request, atMillis: pending.atMillis, reads, ranges, writes: pending.writes }
+}
+
+/** What the newest local request will have made of a key. */
+export interface Overlaid {
+  readonly pending: Pending
+  /** Whether `value` is what the key will hold; not so after blind additions. */
+  readonly isPlain: boolean
+  readonly value: Value | undefined
+}
+
+interface OverlaidRange {
+  readonly start: Key
+  readonly end: Key
+  readonly pending: Pending
+}
+
+/** Writes of requests that are not resolved, by key, the newest winning; and the ranges in which others will fall. */
+export class Overlay {
+  private readonly byKey = new Map<Key, Overlaid>()
+  private ranges: Array<OverlaidRange> = []
+
+  get size(): number {
+    return this.byKey.size + this.ranges.length
+  }
+
+  add(pending: Pending): void {
+    for (const write of pending.writes) {
+      if (write._tag === "Set") this.byKey.set(write.key, { pending, isPlain: true, value: write.value })
+      else if (write._tag === "Delete") this.byKey.set(write.key, { pending, isPlain: true, value: undefined })
+      else if (write._tag === "Add") this.byKey.set(write.key, { pending, isPlain: false, value: undefined })
+      else if (write._tag === "DeleteRange") this.ranges.push({ start: write.start, end: write.end, pending })
+      else this.ranges.push({ start: write.prefix, end: prefixEnd(write.prefix), pending })
+    }
+  }
+
+  remove(pending: Pending): void {
+    let hasRanges = false
+    for (const write of pending.writes) {
+      if (write._tag === "Append" || write._tag === "DeleteRange") hasRanges = true
+      else if (this.byKey.get(write.key)?.pending === pending) this.byKey.delete(write.key)
+    }
+    if (hasRanges) this.ranges = this.ranges.filter((range) => range.pending !== pending)
+  }
+
+  get(key: Key): Overlaid | undefined {
+    const found = this.byKey.get(key)
+    if (this.ranges.length === 0) return found
+    for (let i = this.ranges.length - 1; i >= 0; i--) {
+      const { end, pending, start } = this.ranges[i]!
+      if (key < start || key >= end) continue
+      return found === undefined || found.pending.position < pending.position
+        ? { pending, isPlain: false, value: undefined }
+        : found
+    }
+    return found
+  }
+
+  /** The newest request that may write in a range. */
+  newestIn(start: Key, end: Key): Pending | undefined {
+    let newest: Pending | undefined
+    const consider = (pending: Pending): void => {
+      if (newest === undefined || pending.position > newest.position) newest = pending
+    }
+    for (const [key, { pending }] of this.byKey) if (key >= start && key < end) consider(pending)
+    for (const range of this.ranges) if (range.start < end && start < range.end) consider(range.pending)
+    return newest
+  }
+}

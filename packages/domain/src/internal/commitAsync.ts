@@ -1,0 +1,71 @@
+/**
+ * The end of an attempt on a store that answers later: its request joins the next batch and its transaction waits for the
+ * outcome, whatever becomes of the fiber that waits.
+ */
+import * as Effect from "effect/Effect"
+import type { Write } from "../core/Commit.ts"
+import type { Attempt } from "./Attempt.ts"
+import type { Engine } from "./Engine.ts"
+import { hasOrigins, originOf, overwrittenBy, Pending, unresolvedOrigins, type Resolution } from "./Pending.ts"
+import { unknownCommit } from "./Pipeline.ts"
+import type { Transacting } from "./Transacting.ts"
+
+/**
+ * Whether a result without writes must be checked by the store: not when all was read from the store at one version, in
+ * this attempt, since then it is of a state that was the present while the transaction ran.
+ */
+export const needsCheck = (attempt: Attempt): boolean => attempt.isAdopted || hasOrigins(attempt)
+
+/** Waits until all requests that an attempt stands on are resolved. When one failed, the attempt is stale. */
+export const settleOrigins = (engine: Engine, attempt: Attempt): Effect.Effect<void> => {
+  const [open] = unresolvedOrigins(attempt)
+  if (open !== undefined) return Effect.flatMap(engine.pipeline!.resolved(open), () => settleOrigins(engine, attempt))
+  const failed = attempt.journal.entries.find((entry) => entry.read && originOf(entry)?.status === "failed")
+  if (failed !== undefined) attempt.stale ??= overwrittenBy({ key: failed.key })
+  return Effect.void
+}
+
+/**
+ * Sends what an attempt came to and waits for what becomes of it. An interrupted caller: a request not sent yet is taken
+ * back; one that was sent is waited for, at most `commitGraceMillis`, then the interruption is joined by `CommitUnknown`.
+ */
+export const submit = (
+  transacting: Transacting,
+  attempt: Attempt,
+  writes: ReadonlyArray<Write>
+): Effect.Effect<Resolution, never> => {
+  const { engine } = transacting
+  const pipeline = engine.pipeline!
+  return Effect.callback<Resolution>((resume) => {
+    const atMillis = transacting.clock().currentTimeMillisUnsafe()
+    const pending = pipeline.enqueue(attempt, writes, atMillis)
+    // The next in turn may build on the overlay from here on.
+    transacting.releaseTurns()
+    if (!(pending instanceof Pending)) {
+      resume(Effect.succeed({ _tag: "Stale", stale: pending }))
+      return undefined
+    }
+    pending.observe((resolution) => resume(Effect.succeed(resolution)))
+    return Effect.suspend(() => (pipeline.withdraw(pending) ? Effect.void : abandoned(transacting, pending)))
+  })
+}
+
+/** The caller was interrupted while its request was on the way. */
+const abandoned = (transacting: Transacting, pending: Pending): Effect.Effect<void> => {
+  const { engine } = transacting
+  if (pending.writes.length === 0) return Effect.void
+  const outcome = Effect.callback<Resolution>((resume) => {
+    const remove = pending.observe((resolution) => resume(Effect.succeed(resolution)))
+    return Effect.sync(remove)
+  })
+  // The error joins the interruption in the cause; the type of a finalizer has no room for it.
+  const unknown = Effect.suspend(() => Effect.fail(unknownCommit(engine, pending.sequence))) as Effect.Effect<never>
+  return Effect.flatMap(
+    Effect.timeoutOrElse(outcome, { duration: engine.options.commitGraceMillis, orElse: () => unknown }),
+    (resolution): Effect.Effect<void> => {
+      if (resolution._tag === "Committed") return transacting.runHooks()
+      if (resolution._tag === "Failed") return Effect.fail(resolution.error) as Effect.Effect<never>
+      return Effect.void
+    }
+  )
+}
