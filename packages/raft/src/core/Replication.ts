@@ -12,10 +12,9 @@ import type { State } from "./State.ts"
 import { transferStep } from "./Transfer.ts"
 import type { AppendReply, Entry, HeartbeatReply, Index, Term } from "./Types.ts"
 
-/** A new leader's first entry; it also asserts itself at once. */
+/** A new leader's first entry, which asserts it at its peers with this turn's appends. */
 export const startTerm = (s: State): void => {
   s.termStart = appendNoop(s)
-  sendHeartbeats(s, false)
 }
 
 const entriesBytes = (entries: ReadonlyArray<Entry>): number => {
@@ -140,8 +139,10 @@ export const receiveHeartbeatReply = (s: State, message: HeartbeatReply): void =
   if (peer === undefined) return
   heard(peer, message.stamp, message.supports)
   if (peer.state === "probe") {
-    peer.probing = false
-    s.replicate = true
+    if (message.stamp > peer.appendedAt) {
+      peer.probing = false
+      s.replicate = true
+    }
   } else if (peer.state === "replicate" && peer.match < peer.next - 1 && message.stamp > peer.appendedAt) {
     // Heartbeats come back and the last appends do not: ask (with an empty append, cheap if they are only slow).
     if (peer.next - 1 >= s.log.base) sendAppend(s, peer, peer.next - 1, [])

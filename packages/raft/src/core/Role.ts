@@ -109,7 +109,7 @@ export const becomeLeader = (s: State): void => {
   s.uncommittedBytes = 0
   announce(s, "leader")
   rebuildProgress(s)
-  s.heartbeatAt = s.now
+  s.heartbeatAt = s.now + s.limits.heartbeatTicks
   s.quorumCheckAt = s.now + s.limits.electionTicks
 }
 
