@@ -4,7 +4,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Backend, SyncLane } from "../Backend.ts"
 import type { Limits } from "../core/Limits.ts"
 import type { Version } from "../core/Version.ts"
