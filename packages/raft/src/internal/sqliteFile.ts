@@ -52,6 +52,12 @@ export const sqliteCode = (error: unknown): number =>
 /** Damage of the file's structure: SQLITE_CORRUPT or SQLITE_NOTADB. */
 export const isCorrupt = (error: unknown): boolean => [11, 26].includes(sqliteCode(error) & 0xff)
 
+/** The tables are the ones that were created; a flipped bit in their description is damage, not another schema. */
+export const hasSchema = (database: DatabasePort): boolean => {
+  const rows = database.prepare("SELECT sql FROM sqlite_schema ORDER BY rowid").all()
+  return rows.map(({ sql }) => `${sql};`).join("\n") === schema.trim()
+}
+
 const kindOf = (code: number, otherwise: IoFailed["kind"]): IoFailed["kind"] => {
   if ((code & 0xff) === 13) return "full"
   // SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_READ
@@ -87,6 +93,7 @@ export const checkHeader = (file: string): "missing" | "ours" => {
   }
   const found = header.readUInt32BE(60)
   if (found > format) throw new Failure(new FormatNewer({ found, supported: format }))
+  if (found < 1) throw new Failure(new NotALog({ detail: `format ${found} was never written` }))
   return "ours"
 }
 

@@ -15,6 +15,7 @@ import {
   createLog,
   Failure,
   failureOf,
+  hasSchema,
   isCorrupt,
   Mark,
   openExclusive,
@@ -47,7 +48,8 @@ const newHead = (): Head => ({
 
 const scanOrFail = (database: DatabasePort): Scan => {
   try {
-    return scan(database)
+    if (hasSchema(database)) return scan(database)
+    throw new Failure(new HardStateDamaged({ detail: "the description of the tables is damaged" }))
   } catch (error) {
     if (!isCorrupt(error)) throw error
     throw new Failure(new HardStateDamaged({ detail: "SQLite cannot read the file at all" }), { cause: error })
