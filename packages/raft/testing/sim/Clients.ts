@@ -84,9 +84,15 @@ export class SimClient {
     const { clients } = this.world.options
     this.world.kernel.after(this.random.between(clients.thinkMicros >> 2, clients.thinkMicros * 2), () => {
       if (!this.workload.open) return
-      if (this.requests.size < clients.outstanding && this.workload.requests < requestsMax) this.make()
+      if (this.requests.size < clients.outstanding && this.workload.requests < requestsMax && this.fits()) this.make()
       this.next()
     })
+  }
+
+  /** The session keeps a limited number of unconfirmed results; a careless client finds out what happens beyond. */
+  private fits(): boolean {
+    const kept = this.world.options.limits.sessionResultsMax ?? 1024
+    return this.sequence + 1 - this.resolved() < kept || this.random.chance(0.02)
   }
 
   /** One more request, to show that a healed cluster takes requests. */
@@ -221,7 +227,9 @@ export class SimClient {
       case "SessionUnknown":
         return this.sessionEnded(request.session)
       case "TooManyOutstanding":
-        return this.again(request)
+        // Later requests took all places, so this one would wait for ever: the session is given up.
+        this.control({ kind: "closeSession", session: request.session, sequence: 0, resolved: 0, data: noBytes }, () => {})
+        return this.sessionEnded(request.session)
       default:
         throw new Error(`a command was answered by ${applied._tag}`)
     }
