@@ -45,6 +45,8 @@ export interface Options {
   readonly logBytesMax?: number | undefined
   /** Size of a page in bytes, for a file that is made now. */
   readonly pageBytes?: number | undefined
+  /** Pages of the write-ahead log before they are brought into the file. 1,000. */
+  readonly walPages?: number | undefined
   /** Time between two looks for commits of others when nothing wakes, in milliseconds. 250. */
   readonly pollMillis?: number | undefined
   readonly limits?: Partial<Limits> | undefined
@@ -136,7 +138,8 @@ export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effe
 /** Pages given back in one step of `compact`. */
 const compactPages = 256
 
-const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes">) => ({
+const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes" | "walPages">) => ({
+  walPages: options.walPages,
   path: options.path,
   journal: options.journal ?? ("wal" as const),
   pageBytes: options.pageBytes ?? pageBytesDefault

@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly pageBytes: number
   /** The version a new store begins after. */
   readonly version: Version
+  /** Pages of the write-ahead log before they are brought into the file; 1,000 when left out. */
+  readonly walPages?: number | undefined
   /** Time that a call may wait for another process's lock, standing still, in milliseconds; 0 on the event loop. */
   readonly lockMillis?: number | undefined
 }

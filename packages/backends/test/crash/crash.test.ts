@@ -1,0 +1,119 @@
+/**
+ * Power cuts, all of them: the writes and syncs of a process on a store are recorded, and after every one of them the
+ * machine "dies", with what was not synced lost, kept, torn or reordered. Every image must open and hold every commit that
+ * was acknowledged, whole, and at most the one that was under way besides.
+ *
+ * `WEFT_SCALE=full npx vitest run packages/backends/test/crash` takes every operation; the short form every few.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import * as MemoryBackend from "@weft/domain/MemoryBackend"
+import * as FileBackend from "../../src/FileBackend.ts"
+import { client, contents } from "../support.ts"
+import { imageAt, losses, parse, straceArguments } from "./Recording.ts"
+import { writesOf } from "./scenario.ts"
+
+const isFull = process.env["WEFT_SCALE"] === "full"
+const commits = isFull ? 120 : 40
+const hasStrace = spawnSync("strace", ["-V"]).status === 0
+
+/** mulberry32: the same numbers from the same seed everywhere. */
+const prng = (seed: number) => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+}
+
+/** What the store holds after 0, 1, 2, ... commits of the scenario, by the store in memory. */
+const states = Effect.gen(function* () {
+  const backend = MemoryBackend.make()
+  const { commit } = client(backend)
+  const found: Array<string> = [JSON.stringify(yield* contents(backend))]
+  for (let n = 0; n < commits; n++) {
+    yield* commit(writesOf(n))
+    found.push(JSON.stringify(yield* contents(backend)))
+  }
+  return found
+})
+
+const record = (journal: "wal" | "rollback") => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "weft-crash-"))
+  try {
+    const log = path.join(directory, "strace.log")
+    const file = path.join(directory, "desk.weft")
+    const scenario = path.join(import.meta.dirname, "scenario.ts")
+    const run = spawnSync(
+      "strace",
+      [...straceArguments(log), process.execPath, scenario, file, journal, String(commits)],
+      { encoding: "utf8" }
+    )
+    assert.strictEqual(run.status, 0, run.stderr)
+    return { file, operations: parse(log, directory) }
+  } finally {
+    fs.rmSync(directory, { recursive: true })
+  }
+}
+
+describe.skipIf(!hasStrace)(`power cuts${hasStrace ? "" : " (skipped: strace is not installed)"}`, () => {
+  for (const journal of ["wal", "rollback"] as const) {
+    it.live(
+      `every image of a cut holds what was acknowledged: ${journal}`,
+      () =>
+        Effect.gen(function* () {
+          const { file, operations } = record(journal)
+          const expected = yield* states
+          const work = fs.mkdtempSync(
+            fs.existsSync("/dev/shm") ? "/dev/shm/weft-crash-" : path.join(os.tmpdir(), "weft-crash-")
+          )
+          const random = prng(7)
+          const stride = isFull ? 1 : Math.ceil(operations.length / 120)
+          let images = 0
+          let inFlightKept = 0
+          try {
+            for (let count = 1; count <= operations.length; count += stride) {
+              const acknowledged = told(operations.slice(0, count), "ack")
+              const begun = told(operations.slice(0, count), "begin")
+              for (const loss of losses) {
+                fs.rmSync(work, { recursive: true, force: true })
+                fs.mkdirSync(work)
+                for (const [name, bytes] of imageAt(operations, count, loss, random)) {
+                  fs.writeFileSync(path.join(work, path.basename(name)), bytes)
+                }
+                const exit = yield* Effect.exit(read(path.join(work, path.basename(file)), journal))
+                const where = `operation ${count} of ${operations.length}, ${loss}, ${acknowledged} acknowledged`
+                assert.isTrue(Exit.isSuccess(exit), `${where}: ${Exit.isFailure(exit) ? exit.cause : ""}`)
+                const found = expected.indexOf(Exit.isSuccess(exit) ? exit.value : "", acknowledged)
+                assert.isTrue(
+                  found >= acknowledged && found <= begun,
+                  `${where}: the state is that of no allowed commit`
+                )
+                if (found > acknowledged) inFlightKept++
+                images++
+              }
+            }
+          } finally {
+            fs.rmSync(work, { recursive: true, force: true })
+          }
+          console.log(
+            `${journal}: ${operations.length} operations, ${images} images, ${inFlightKept} held the commit under way`
+          )
+          assert.isAbove(images, 300)
+          assert.isAbove(inFlightKept, 0)
+        }),
+      900_000
+    )
+  }
+})
+
+const told = (operations: ReadonlyArray<ReturnType<typeof parse>[number]>, word: string): number =>
+  operations.filter((operation) => operation._tag === "Told" && operation.line.startsWith(`${word} `)).length
+
+const read = (file: string, journal: "wal" | "rollback") =>
+  Effect.scoped(
+    Effect.map(Effect.flatMap(FileBackend.make({ path: file, journal }), contents), (found) => JSON.stringify(found))
+  )
