@@ -1,0 +1,36 @@
+/** The ways to a store in memory that checks run over. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Backend } from "../../../src/Backend.ts"
+import { Store } from "../../../src/Store.ts"
+import * as FaultyBackend from "../../../testing/FaultyBackend.ts"
+
+export type Service = Backend["Service"]
+
+export interface Lane {
+  readonly name: string
+  /** A store of its own (an engine of its own) on the shared backend, each time it is called. */
+  readonly store: (shared: Service, seed: number) => Layer.Layer<Store>
+}
+
+/** A store on a service; each call makes another engine. */
+export const storeOn = (backend: Service): Layer.Layer<Store> => Store.layer(Layer.succeed(Backend, { ...backend }))
+
+const faulty = (rates: Partial<Record<FaultyBackend.Fault, number>>) => (shared: Service, seed: number) =>
+  Store.layer(FaultyBackend.make({ seed, rates }).layer(Layer.succeed(Backend, { ...shared })))
+
+export const inProcess: Lane = { name: "in process", store: (shared) => storeOn(shared) }
+export const byBatches: Lane = { name: "by batches", store: faulty({}) }
+export const delayed: Lane = {
+  name: "by batches with delays",
+  store: faulty({ delayRequest: 0.2, delayReply: 0.2, delayChange: 0.2, reorder: 0.05 })
+}
+export const badNetwork: Lane = { name: "through a bad network", store: faulty(FaultyBackend.badNetwork) }
+
+/** Builds stores side by side, each from its Layer, for as long as the scope. */
+export const open = (layers: ReadonlyArray<Layer.Layer<Store>>) =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const memo = yield* Layer.makeMemoMap
+    return yield* Effect.forEach(layers, (layer) => Layer.buildWithMemoMap(layer, memo, scope))
+  })
