@@ -4,14 +4,14 @@
  * that stays within `keepEntries` and `keepBytes`: else every hiccup becomes a snapshot.
  */
 import { entryBytes } from "./Log.ts"
-import type { State } from "./State.ts"
+import { isActive, type State } from "./State.ts"
 import type { Index } from "./Types.ts"
 
 /** Above this multiple of the limits a snapshot is made although one is being sent. */
 const HARD_FACTOR = 4
 
 const sending = (s: State): boolean => {
-  for (const peer of s.progress.values()) if (peer.transfer !== undefined && peer.active) return true
+  for (const peer of s.progress.values()) if (peer.transfer !== undefined && isActive(s, peer)) return true
   return false
 }
 
@@ -61,7 +61,7 @@ const neededAfter = (s: State): Index => {
   for (const peer of s.progress.values()) {
     if (peer === s.self) continue
     if (peer.transfer !== undefined) needed = Math.min(needed, peer.transfer.meta.index)
-    else if (peer.active) needed = Math.min(needed, peer.match)
+    else if (isActive(s, peer)) needed = Math.min(needed, peer.match)
   }
   return needed
 }

@@ -8,7 +8,7 @@ import { replicateAll } from "./Replication.ts"
 import { appendConfiguration, refuse } from "./Requests.ts"
 import { rebuildProgress } from "./Role.ts"
 import { majority } from "./Quorum.ts"
-import type { State } from "./State.ts"
+import { isActive, type State } from "./State.ts"
 import { stepAside } from "./Transfer.ts"
 import type { ChangeMembership, Configuration, NodeId, RefusedReason } from "./Types.ts"
 
@@ -22,8 +22,6 @@ export const configurationChanged = (s: State): void => {
   s.configurationPending = true
   s.replicate = true
 }
-
-const isActive = (s: State, id: NodeId): boolean => id === s.id || s.progress.get(id)?.active === true
 
 /** Why a change is refused now. */
 const refusal = (s: State, input: ChangeMembership): RefusedReason | undefined => {
@@ -45,9 +43,10 @@ const refusal = (s: State, input: ChangeMembership): RefusedReason | undefined =
 const notYet = (s: State, configuration: Configuration, voters: ReadonlySet<NodeId>): RefusedReason | undefined => {
   let active = 0
   for (const id of voters) {
-    if (isActive(s, id)) active++
+    const peer = s.progress.get(id)
+    if (peer !== undefined && isActive(s, peer)) active++
     if (configuration.voters.includes(id)) continue
-    const match = s.progress.get(id)?.match ?? 0
+    const match = peer?.match ?? 0
     if (s.log.lastIndex - match > s.limits.catchUpEntriesMax) return "NotCaughtUp"
   }
   return active < majority(voters.size) ? "NoQuorum" : undefined

@@ -26,8 +26,8 @@ export class Progress {
   next: Index
   /** A probe is out; another one goes with the next heartbeat's answer. */
   probing = false
-  /** Something was heard since the last check of the quorum. */
-  active = false
+  /** Leader's clock when the peer was last heard. A new peer is given one election timeout to be heard from. */
+  heardAt: number
   /** Latest `stamp` that came back: the leader's clock when a message was sent that this peer has answered. */
   stamp = -Infinity
   /** Highest read round answered. */
@@ -51,9 +51,10 @@ export class Progress {
   private head = 0
   inflightBytes = 0
 
-  constructor(id: NodeId, next: Index) {
+  constructor(id: NodeId, next: Index, now: number) {
     this.id = id
     this.next = next
+    this.heardAt = now
   }
 
   get inflightMessages(): number {

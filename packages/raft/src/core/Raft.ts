@@ -21,7 +21,7 @@ import { failRequests, propose, settleRequests } from "./Requests.ts"
 import { restore } from "./Restore.ts"
 import { installFailed, snapshotInstalled } from "./SnapshotReceive.ts"
 import { pieceRead } from "./SnapshotSend.ts"
-import { waitingRequests, type State } from "./State.ts"
+import { isActive, waitingRequests, type State } from "./State.ts"
 import { tick } from "./Timers.ts"
 import { stepAside, transferLeadership } from "./Transfer.ts"
 import type {
@@ -198,14 +198,14 @@ export class Raft implements RaftCore {
       failed: s.failed,
       peers: [...s.progress.values()]
         .filter((peer) => peer !== s.self)
-        .map(({ active, id, inflightBytes, inflightMessages, match, next, state }) => ({
-          active,
-          id,
-          inflightBytes,
-          inflightMessages,
-          match,
-          next,
-          state
+        .map((peer) => ({
+          id: peer.id,
+          state: peer.state,
+          match: peer.match,
+          next: peer.next,
+          inflightMessages: peer.inflightMessages,
+          inflightBytes: peer.inflightBytes,
+          active: isActive(s, peer)
         })),
       requestsWaiting: waitingRequests(s),
       readsWaiting: readsWaiting(s),

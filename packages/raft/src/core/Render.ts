@@ -1,4 +1,5 @@
 /** Messages, outputs and views as text for people: scenarios, traces, logs. One line each, fields in a fixed order. Pure. */
+import { decodeConfiguration } from "./Configurations.ts"
 import type {
   Configuration,
   Entry,
@@ -29,7 +30,7 @@ export const renderEntry = (entry: Entry): string => {
   const session = entry.session > 0 ? ` s${entry.session}#${entry.sequence}` : ""
   const data =
     entry.kind === "configuration"
-      ? ` ${new TextDecoder().decode(entry.data)}`
+      ? ` ${renderConfiguration(decodeConfiguration(entry.data))}`
       : entry.data.length > 0
         ? ` ${printable(entry.data)}`
         : ""

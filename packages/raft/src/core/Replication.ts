@@ -90,8 +90,8 @@ export const sendHeartbeats = (s: State, voters: boolean): void => {
   }
 }
 
-const heard = (peer: Progress, stamp: number, supports: number): void => {
-  peer.active = true
+const heard = (s: State, peer: Progress, stamp: number, supports: number): void => {
+  peer.heardAt = s.now
   peer.stamp = Math.max(peer.stamp, stamp)
   if (supports >= 0) peer.supports = supports
 }
@@ -106,7 +106,7 @@ export const meetingPoint = (s: State, index: Index, term: Term): Index => {
 export const receiveAppendReply = (s: State, message: AppendReply): void => {
   const peer = s.progress.get(message.from)
   if (peer === undefined) return
-  heard(peer, message.stamp, message.supports)
+  heard(s, peer, message.stamp, message.supports)
   s.replicate = true
   if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
   if (message.damaged) return peer.regress(message.hintIndex)
@@ -137,7 +137,7 @@ const wantSnapshot = (s: State, peer: Progress, atLeast: Index): void => {
 export const receiveHeartbeatReply = (s: State, message: HeartbeatReply): void => {
   const peer = s.progress.get(message.from)
   if (peer === undefined) return
-  heard(peer, message.stamp, message.supports)
+  heard(s, peer, message.stamp, message.supports)
   if (peer.state === "probe") {
     if (message.stamp > peer.appendedAt) {
       peer.probing = false

@@ -110,7 +110,6 @@ export const becomeLeader = (s: State): void => {
   announce(s, "leader")
   rebuildProgress(s)
   s.heartbeatAt = s.now + s.limits.heartbeatTicks
-  s.quorumCheckAt = s.now + s.limits.electionTicks
 }
 
 /** Makes the leader's table of peers fit the configuration in force; removed peers are followed until they know. */
@@ -134,9 +133,7 @@ export const rebuildProgress = (s: State): void => {
 }
 
 const newcomer = (s: State, id: NodeId): Progress => {
-  const peer = new Progress(id, s.log.lastIndex + 1)
-  // A peer is given one election timeout to be heard from before it counts as silent.
-  peer.active = true
+  const peer = new Progress(id, s.log.lastIndex + 1, s.now)
   if (id === s.id) {
     peer.match = Math.min(s.durable, s.log.lastIndex)
     peer.supports = s.supports

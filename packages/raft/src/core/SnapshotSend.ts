@@ -56,7 +56,7 @@ export const pieceRead = (s: State, input: PieceRead): void => {
 export const receiveSnapshotReply = (s: State, message: SnapshotReply): void => {
   const peer = s.progress.get(message.from)
   if (peer === undefined) return
-  peer.active = true
+  peer.heardAt = s.now
   peer.stamp = Math.max(peer.stamp, message.stamp)
   const transfer = peer.transfer
   if (transfer === undefined || transfer.meta.index !== message.index) return

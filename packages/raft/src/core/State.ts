@@ -112,7 +112,6 @@ export class State {
   termStart: Index = 0
   uncommittedBytes = 0
   heartbeatAt = 0
-  quorumCheckAt = 0
   /** Leader: something may be sendable. */
   replicate = false
   /** Follower: highest index that equals the log of the leader of this term. */
@@ -216,3 +215,7 @@ export class State {
 
 /** The requests that wait, oldest first, as a test or a view wants them. */
 export const waitingRequests = (s: State): number => s.requests.length - s.requestsHead + s.forwards.size
+
+/** Leader: the peer was heard within an election timeout. */
+export const isActive = (s: State, peer: Progress): boolean =>
+  peer === s.self || s.now - peer.heardAt < s.limits.electionTicks

@@ -9,8 +9,8 @@ import { sendHeartbeats } from "./Replication.ts"
 import { expireForwards } from "./Requests.ts"
 import { becomeFollower, isPromotable } from "./Role.ts"
 import { retryPieces } from "./SnapshotSend.ts"
-import type { State } from "./State.ts"
-import { expireTransfers, stepAside } from "./Transfer.ts"
+import { isActive, type State } from "./State.ts"
+import { expireTransfers, stepAside, transferStep } from "./Transfer.ts"
 
 export const tick = (s: State): void => {
   watchDisk(s)
@@ -31,10 +31,11 @@ const electionTimeout = (s: State): void => {
 }
 
 const leaderTick = (s: State): void => {
-  if (s.now >= s.quorumCheckAt && !checkQuorum(s)) return
+  if (!checkQuorum(s)) return
   if (s.now < s.heartbeatAt) return
   s.heartbeatAt = s.now + s.limits.heartbeatTicks
   if (s.transfer !== undefined) s.transfer.sent = false
+  transferStep(s)
   sendHeartbeats(s, false)
   retryPieces(s)
   forgetLeaving(s)
@@ -43,10 +44,7 @@ const leaderTick = (s: State): void => {
 
 /** A leader that has heard from no majority for an election timeout steps down (thesis 6.2). False if it did. */
 const checkQuorum = (s: State): boolean => {
-  s.quorumCheckAt = s.now + s.limits.electionTicks
-  const active = reachedByQuorum(s.halves, (peer) => (peer === s.self || peer.active ? 1 : 0)) === 1
-  for (const peer of s.progress.values()) peer.active = false
-  if (active) return true
+  if (reachedByQuorum(s.halves, (peer) => (isActive(s, peer) ? 1 : 0)) === 1) return true
   s.events.push({ _tag: "QuorumLost", term: s.term })
   becomeFollower(s, s.term, undefined)
   return false

@@ -6,7 +6,7 @@ import { isVoter } from "./Configurations.ts"
 import type { Progress } from "./Progress.ts"
 import { refuse } from "./Requests.ts"
 import { becomeFollower } from "./Role.ts"
-import type { State } from "./State.ts"
+import { isActive, type State } from "./State.ts"
 import type { NodeId, Transfer } from "./Types.ts"
 
 /** The voter of the new set that is heard and furthest on; ties by id. */
@@ -14,7 +14,7 @@ const bestVoter = (s: State): Progress | undefined => {
   let best: Progress | undefined
   for (const id of s.configurations.inForce.configuration.voters) {
     const peer = s.progress.get(id)
-    if (peer === undefined || peer === s.self || !peer.active) continue
+    if (peer === undefined || peer === s.self || !isActive(s, peer)) continue
     if (best === undefined || peer.match > best.match) best = peer
   }
   return best
