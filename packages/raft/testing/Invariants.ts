@@ -7,7 +7,17 @@
  * "thesis" is Ongaro 2014. A broken rule throws `InvariantViolated` with the rule's words.
  */
 import type { RaftCore } from "../src/core/Surface.ts"
-import type { Entry, HardState, Index, Message, NodeId, Output, RaftEvent, Term } from "../src/core/Types.ts"
+import type {
+  Configuration,
+  Entry,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  Output,
+  RaftEvent,
+  Term
+} from "../src/core/Types.ts"
 import { invariant } from "./sim/invariant.ts"
 
 /** What a rule needs to see of a node. */
@@ -36,6 +46,7 @@ interface Seen {
   commit: Index
   applied: Index
   isLeader: boolean
+  configuration: Configuration
 }
 
 /** Same command at the same place? Entries usually are one object everywhere; else their bytes are compared. */
@@ -67,6 +78,8 @@ export class RaftInvariants {
   private readonly executions = new Map<number, Index>()
   private readonly nodes = new Map<NodeId, ObservedNode>()
   private highestLeaderTerm: Term = 0
+  /** Highest commit index of any node; entries up to it may not have been handed out yet. */
+  private highestCommit: Index = 0
   /** Checks made so far, for reports: a run that checked nothing shows. */
   checks = 0
 
@@ -84,7 +97,14 @@ export class RaftInvariants {
   started(node: ObservedNode): void {
     const { raft } = node
     this.nodes.set(node.id, node)
-    this.seen.set(node.id, { term: raft.term, vote: raft.vote, commit: raft.commit, applied: raft.applied, isLeader: false })
+    this.seen.set(node.id, {
+      configuration: raft.configuration.configuration,
+      term: raft.term,
+      vote: raft.vote,
+      commit: raft.commit,
+      applied: raft.applied,
+      isLeader: false
+    })
   }
 
   /** Looks at a turn's work before it is carried out. */
@@ -112,7 +132,8 @@ export class RaftInvariants {
         invariant(
           hardState.term >= message.term && (hardState.term > message.term || hardState.vote === message.to),
           "a vote is durable before it is told (paper, figure 2)",
-          () => `${node.id} votes for ${message.to} in ${message.term}, disk: ${hardState.term}/${String(hardState.vote)}`
+          () =>
+            `${node.id} votes for ${message.to} in ${message.term}, disk: ${hardState.term}/${String(hardState.vote)}`
         )
         return this.voted(node, message.term, message.to)
       case "AppendReply": {
@@ -199,24 +220,31 @@ export class RaftInvariants {
       () => `${node.id} commits ${index} after ${this.committed.length}`
     )
     this.committed.push({ term, entry, committedIn: node.raft.term })
-    // Entry 1 of a new cluster is committed by decree: every first node has it from the start.
-    if (index > 1) this.onQuorum(node, entry)
   }
 
-  /** Commitment needs a majority of every configuration in force (paper, 5.3; thesis 4.3). */
-  private onQuorum(node: ObservedNode, { index, term }: Entry): void {
-    const { configuration } = node.raft.configuration
+  /**
+   * Commitment needs a majority of every configuration in force (paper, 5.3; thesis 4.3). The leader's configuration may
+   * have changed in the turn, after it decided: then the one before counts.
+   */
+  private onQuorum({ id, raft }: ObservedNode, seen: Seen): void {
+    const index = raft.commit
+    const term = raft.termOf(index)
+    // Entry 1 of a new cluster is committed by decree: every first node has it from the start.
+    if (term === undefined || index <= 1) return
     const has = (id: NodeId): boolean => {
       const other = this.nodes.get(id)
       return other !== undefined && (other.rolledBack || other.durable.holds(index, term))
     }
-    for (const members of [configuration.voters, configuration.outgoing]) {
-      invariant(
-        members.length === 0 || majority(members, has),
-        "a committed entry is durable on a majority of every configuration in force (paper, 5.3; thesis 4.3)",
-        () => `${node.id} commits ${index} of term ${term}; it is durable at ${members.filter(has)} of ${members}`
-      )
-    }
+    const decides = ({ outgoing, voters }: Configuration): boolean =>
+      majority(voters, has) && (outgoing.length === 0 || majority(outgoing, has))
+    const { configuration } = raft.configuration
+    invariant(
+      decides(configuration) || decides(seen.configuration),
+      "a committed entry is durable on a majority of every configuration in force (paper, 5.3; thesis 4.3)",
+      () =>
+        `${id} commits ${index} of term ${term}; it is durable at ${configuration.voters.filter(has)} of ` +
+        `${configuration.voters}, at ${configuration.outgoing.filter(has)} of ${configuration.outgoing}`
+    )
   }
 
   /** Replica states are compared by their chains: one number per applied entry. */
@@ -286,23 +314,23 @@ export class RaftInvariants {
 
   event(node: ObservedNode, event: RaftEvent): void {
     if (event._tag === "ConfigurationChanged") this.configurationChanged(node)
-    if (event._tag === "RoleChanged" && event.role === "leader") this.leads(node)
+    // The node may be something else by the end of the turn that made it a leader.
+    if (event._tag === "RoleChanged" && event.role === "leader") this.elected(node.id, event.term)
   }
 
   /** At most one configuration is uncommitted, judged by what is committed anywhere (thesis 4.1, 4.3). */
   private configurationChanged({ id, raft }: ObservedNode): void {
-    const open = raft.snapshot().configurations.filter(({ index }) => index > this.committed.length)
+    const commit = Math.max(this.highestCommit, raft.commit)
+    const open = raft.snapshot().configurations.filter(({ index }) => index > commit)
     invariant(
       open.length <= 1,
       "a log holds at most one uncommitted configuration (thesis 4.1)",
-      () => `${id} has ${open.map(({ index }) => index)} above ${this.committed.length}`
+      () => `${id} has ${open.map(({ index }) => index)} above ${commit}`
     )
   }
 
-  /** Election Safety and Leader Completeness (paper, figure 3). */
-  private leads({ id, raft }: ObservedNode): void {
-    this.checks++
-    const { term } = raft
+  /** Election Safety (paper, figure 3). */
+  private elected(id: NodeId, term: Term): void {
     const other = this.leaders.get(term)
     invariant(
       other === undefined || other === id,
@@ -311,6 +339,13 @@ export class RaftInvariants {
     )
     this.leaders.set(term, id)
     if (term > this.highestLeaderTerm) this.highestLeaderTerm = term
+  }
+
+  /** Leader Completeness (paper, figure 3). */
+  private leads({ id, raft }: ObservedNode): void {
+    this.checks++
+    const { term } = raft
+    this.elected(id, term)
     for (let index = Math.max(1, raft.firstIndex); index <= this.committed.length; index++) {
       const committed = this.committed[index - 1] as Committed
       // Entries of later terms are missing in a leader that is deposed and does not know it yet.
@@ -318,7 +353,8 @@ export class RaftInvariants {
       invariant(
         raft.termOf(index) === committed.term,
         "a leader's log holds all entries committed in earlier terms (Leader Completeness: paper, figure 3)",
-        () => `${id}, leader of term ${term}, has term ${String(raft.termOf(index))} at ${index}, committed is ${committed.term}`
+        () =>
+          `${id}, leader of term ${term}, has term ${String(raft.termOf(index))} at ${index}, committed is ${committed.term}`
       )
     }
   }
@@ -335,27 +371,40 @@ export class RaftInvariants {
       "a vote stays for its term (paper, 5.2)",
       () => `${id} in ${raft.term}: ${String(seen.vote)} to ${String(raft.vote)}`
     )
-    invariant(raft.commit >= seen.commit, "the commit index never falls (paper, 5.3)", () => `${id}: ${seen.commit} to ${raft.commit}`)
-    invariant(raft.applied >= seen.applied, "the applied index never falls (paper, 5.3)", () => `${id}: ${seen.applied} to ${raft.applied}`)
+    invariant(
+      raft.commit >= seen.commit,
+      "the commit index never falls (paper, 5.3)",
+      () => `${id}: ${seen.commit} to ${raft.commit}`
+    )
+    invariant(
+      raft.applied >= seen.applied,
+      "the applied index never falls (paper, 5.3)",
+      () => `${id}: ${seen.applied} to ${raft.applied}`
+    )
     invariant(
       raft.applied <= raft.commit && raft.commit <= raft.lastIndex && raft.firstIndex - 1 <= raft.snapshotIndex,
       "compacted <= snapshot, applied <= committed <= last (thesis 5.1)",
-      () => `${id}: first ${raft.firstIndex}, snapshot ${raft.snapshotIndex}, applied ${raft.applied}, commit ${raft.commit}, last ${raft.lastIndex}`
+      () =>
+        `${id}: first ${raft.firstIndex}, snapshot ${raft.snapshotIndex}, applied ${raft.applied}, commit ${raft.commit}, last ${raft.lastIndex}`
     )
     invariant(
       raft.commit <= this.committed.length || raft.applied < raft.commit,
       "what a node has applied was committed",
       () => `${id}: applied ${raft.applied}, known ${this.committed.length}`
     )
+    if (raft.commit > this.highestCommit) this.highestCommit = raft.commit
     const isLeader = raft.role === "leader"
     if (isLeader && (!seen.isLeader || raft.term !== seen.term)) this.leads(node)
     if (isLeader && raft.leaseStands) {
       invariant(
         this.highestLeaderTerm <= raft.term,
         "no other node leads a later term while a lease stands (thesis 6.4.1)",
-        () => `${id} holds a lease in ${raft.term}, ${String(this.leaders.get(this.highestLeaderTerm))} leads ${this.highestLeaderTerm}`
+        () =>
+          `${id} holds a lease in ${raft.term}, ${String(this.leaders.get(this.highestLeaderTerm))} leads ${this.highestLeaderTerm}`
       )
     }
+    if (isLeader && seen.isLeader && raft.commit > seen.commit) this.onQuorum(node, seen)
+    seen.configuration = raft.configuration.configuration
     seen.term = raft.term
     seen.vote = raft.vote
     seen.commit = raft.commit

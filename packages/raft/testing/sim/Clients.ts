@@ -228,7 +228,10 @@ export class SimClient {
         return this.sessionEnded(request.session)
       case "TooManyOutstanding":
         // Later requests took all places, so this one would wait for ever: the session is given up.
-        this.control({ kind: "closeSession", session: request.session, sequence: 0, resolved: 0, data: noBytes }, () => {})
+        this.control(
+          { kind: "closeSession", session: request.session, sequence: 0, resolved: 0, data: noBytes },
+          () => {}
+        )
         return this.sessionEnded(request.session)
       default:
         throw new Error(`a command was answered by ${applied._tag}`)

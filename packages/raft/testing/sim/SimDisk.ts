@@ -71,8 +71,11 @@ export class SimDisk {
   private syncing = false
   /** Rises with each crash, so that the end of an old sync is not taken for one of the new life. */
   private life = 0
+  /** Ends the sync that hangs now. */
+  private release: (() => void) | undefined
   private inFlight = 0
   private backup: unknown
+  private failing: "sync" | "full" = "sync"
 
   constructor(name: string, kernel: Kernel, random: SeededRandom, tally: Tally, options: DiskOptions) {
     this.kernel = kernel
@@ -145,12 +148,16 @@ export class SimDisk {
     micros += this.memory.pendingBytes / bytesPerMicro
     if (this.slowFactor > 1) this.tally.add("diskSlow")
     const life = this.life
+    let over = false
     const finish = (): void => {
-      if (life !== this.life) return
+      if (over || life !== this.life) return
       if (this.hungUntil > this.kernel.now) {
         this.tally.add("diskHung")
+        this.release = finish
         return this.kernel.at(this.hungUntil, finish)
       }
+      over = true
+      this.release = undefined
       this.syncing = false
       const count = this.inFlight
       this.inFlight = 0
@@ -183,6 +190,7 @@ export class SimDisk {
 
   private end(): void {
     this.life++
+    this.release = undefined
     this.syncing = false
     this.inFlight = 0
   }
@@ -199,13 +207,20 @@ export class SimDisk {
 
   /** The next call fails for good (fsyncgate): a sync that failed, or no space left. */
   failNext(kind: "sync" | "full"): void {
+    this.failing = kind
     this.memory.failNext(kind)
+  }
+
+  /** Counts a failure that reached the node. */
+  failed(): void {
+    this.tally.add(this.failing === "full" ? "diskFull" : "diskSyncFailed")
   }
 
   /** Ends slowness and hangs; a sync that hung ends soon. */
   heal(): void {
     this.slowFactor = 1
     this.hungUntil = 0
+    this.release?.()
     this.options = { ...this.options, syncMaxMicros: Math.min(this.options.syncMaxMicros, 10_000) }
   }
 

@@ -79,6 +79,7 @@ export class SimNode {
     const observed = this.observe(life)
     // A new life begins somewhere else on its clock: nothing may depend on clocks of two machines, or lives, agreeing.
     this.clockTicks = this.random.below(10_000)
+    this.world.faults.add("clockSkew")
     this.clockSince = kernel.now
     const alive = (): boolean => life === this.life
     startDriver(
@@ -235,6 +236,7 @@ export class SimNode {
     const { world } = this
     const own = error as { readonly _tag?: unknown; readonly name?: unknown }
     if (own._tag === "DiskFailed") {
+      this.disk.failed()
       world.trace?.(world.kernel.now, this.id, () => "ends: its disk has failed")
     } else if (error instanceof Error && error.name === "VersionUnsupported") {
       world.transitions.add("ended by an unsupported version")
