@@ -75,45 +75,56 @@ const readHead = (reader: Reader): { readonly head: Head; readonly rebuilt: bool
   return { head: head ?? copy!, rebuilt: head === undefined }
 }
 
+interface StoredBatch {
+  readonly first: Index
+  readonly body: Uint8Array
+}
+
+const batchesOf = (rows: ReadonlyArray<Row>): ReadonlyArray<StoredBatch> =>
+  rows.map((row) => ({ first: Number(row["first"]), body: bytesOf(row, "body") ?? new Uint8Array() }))
+
 /** All batches by `first`. Where SQLite cannot go on from the front, it goes on from the back. */
-const readBatches = (reader: Reader): ReadonlyArray<{ readonly first: Index; readonly body: Uint8Array }> => {
-  const front: Array<{ first: Index; body: Uint8Array }> = []
-  const back: Array<{ first: Index; body: Uint8Array }> = []
-  const collect = (rows: ReadonlyArray<Row>, into: Array<{ first: Index; body: Uint8Array }>): void => {
-    for (const row of rows) into.push({ first: Number(row["first"]), body: bytesOf(row, "body") ?? new Uint8Array() })
-  }
-  for (let after = -1; ;) {
-    const some = readSome(reader, "SELECT first, body FROM batch WHERE first > ? ORDER BY first LIMIT ?", after)
-    collect(some.rows, front)
+const readBatches = (reader: Reader): ReadonlyArray<StoredBatch> => {
+  const front: Array<StoredBatch> = []
+  for (let after = -1; ; after = front.at(-1)!.first) {
+    const some = readSome(reader, "SELECT first, body FROM batch WHERE first > ? ORDER BY first LIMIT ?", after, 1)
+    front.push(...some.batches)
     if (some.ended === "end") return front
     if (some.ended === "damage") break
-    after = front.at(-1)!.first
   }
   const reached = front.at(-1)?.first ?? -1
-  for (let before = Number.MAX_SAFE_INTEGER; ;) {
-    const some = readSome(reader, "SELECT first, body FROM batch WHERE first < ? ORDER BY first DESC LIMIT ?", before)
-    collect(
-      some.rows.filter((row) => Number(row["first"]) > reached),
-      back
+  const back: Array<StoredBatch> = []
+  for (let before = Number.MAX_SAFE_INTEGER; ; before = back.at(-1)!.first) {
+    const some = readSome(
+      reader,
+      "SELECT first, body FROM batch WHERE first < ? ORDER BY first DESC LIMIT ?",
+      before,
+      -1
     )
-    if (some.ended !== "more" || some.rows.length === 0) break
-    before = Number(some.rows.at(-1)!["first"])
-    if (before <= reached) break
+    back.push(...some.batches.filter(({ first }) => first > reached))
+    if (some.ended !== "more" || back.at(-1)!.first !== some.batches.at(-1)!.first) break
   }
   return [...front, ...back.reverse()]
 }
 
-/** Up to 64 rows; if that fails, as many as can be had one by one. */
+/** Up to 64 batches that go on from `from` in one direction; if that fails, as many as can be had one by one. */
 const readSome = (
   reader: Reader,
   sql: string,
-  from: number
-): { readonly rows: ReadonlyArray<Row>; readonly ended: "more" | "end" | "damage" } => {
+  from: number,
+  direction: 1 | -1
+): { readonly batches: ReadonlyArray<StoredBatch>; readonly ended: "more" | "end" | "damage" } => {
   for (let limit = rowsAtOnce; limit >= 1; limit = limit >>> 1) {
     const rows = reader.rows(sql, from, limit)
-    if (rows !== undefined) return { rows, ended: rows.length < limit ? "end" : "more" }
+    if (rows === undefined) continue
+    const batches = batchesOf(rows)
+    // Damaged pages can lead in circles: what does not go on in order is not read.
+    const wrong = batches.findIndex(({ first }, at) => (first - (batches[at - 1]?.first ?? from)) * direction <= 0)
+    if (wrong === -1) return { batches, ended: rows.length < limit ? "end" : "more" }
+    reader.structure = true
+    return { batches: batches.slice(0, wrong), ended: "damage" }
   }
-  return { rows: [], ended: "damage" }
+  return { batches: [], ended: "damage" }
 }
 
 interface Laid {
@@ -165,9 +176,9 @@ const readSnapshot = (
     const piece = reader.row(sql, row, length)
     const data = bytesOf(piece, "body")
     if (piece === undefined || data === undefined) break
+    if (data.length === 0) break
     if (data.length !== piece["length"] || crc32(data) !== piece["crc"]) whole = false
-    length += Number(piece["length"])
-    if (Number(piece["length"]) === 0) break
+    length += data.length
   }
   return { row, stage, meta, whole: whole && length === meta.bytes, length }
 }
