@@ -8,6 +8,7 @@
  * - `join d [supports=1]`: a node with an empty disk.
  * - `tick a|all [n]`, `campaign a`, `propose a word [session=s seq=n resolved=n]`, `big a length`, `open a`, `close a s`,
  *   `expire a index`, `version a n`, `read a [lease]`, `transfer a [b]`, `change a voters=a,b [learners=c] [force]`, `compact a`.
+ * - `beat a [n]`: n times a tick of a and then `settle`.
  * - `deliver [a->b] [Type] [n]`: the oldest messages (of a link, of a type); `settle`: all until none is left.
  * - `drop [a->b] [Type]`, `double [a->b] [Type]`, `reverse` (the queue), `queue` (prints it).
  * - `cut a b ..`: the named nodes hear and reach only each other; `oneway a b`: a's messages to b are lost; `heal`.
@@ -156,6 +157,12 @@ class World {
       case "tick":
         for (let n = Number(second ?? 1); n > 0; n--) for (const node of this.many(first)) node.tick()
         return
+      case "beat":
+        for (let n = Number(second ?? 1); n > 0; n--) {
+          this.node(first).tick()
+          this.settle()
+        }
+        return
       case "status":
         return this.many(first).forEach((node) => node.status().forEach(this.print))
       case "log":
@@ -239,7 +246,8 @@ const listOf = (words: ReadonlyArray<string>, name: string): ReadonlyArray<strin
   words
     .find((word) => word.startsWith(`${name}=`))
     ?.slice(name.length + 1)
-    .split(",") ?? []
+    .split(",")
+    .filter((word) => word !== "") ?? []
 
 const requestCommands: Record<string, (world: World, node: ScenarioNode, words: ReadonlyArray<string>) => void> = {
   campaign: (_, node) => node.step({ _tag: "Campaign" }),

@@ -15,16 +15,20 @@ const sending = (s: State): boolean => {
   return false
 }
 
-/** Closes the turn: asks for a snapshot of what has been applied, if it is time and durable. */
-export const wantSnapshot = (s: State): void => {
-  if (s.snapshotAsked > 0 || s.installing !== undefined || s.needsSnapshot) return
-  const index = s.snapshot?.index ?? 0
-  const entries = s.applied - index
-  if (entries <= 0 || s.applied > s.durable) return
+/** It is time for a snapshot of what has been applied, and all of that is durable. */
+export const snapshotDue = (s: State): boolean => {
+  if (s.snapshotAsked > 0 || s.installing !== undefined || s.needsSnapshot || s.failed) return false
+  const entries = s.applied - (s.snapshot?.index ?? 0)
+  if (entries <= 0 || s.applied > s.durable || s.now < s.snapshotNotBefore) return false
+  if (s.compactAsked) return true
   const { snapshotBytes, snapshotEntries } = s.limits
   const factor = sending(s) ? HARD_FACTOR : 1
-  const due = entries >= snapshotEntries * factor || s.bytesSinceSnapshot >= snapshotBytes * factor
-  if (!due && !s.compactAsked) return
+  return entries >= snapshotEntries * factor || s.bytesSinceSnapshot >= snapshotBytes * factor
+}
+
+/** Closes the turn. */
+export const wantSnapshot = (s: State): void => {
+  if (!snapshotDue(s)) return
   s.compactAsked = false
   s.snapshotAsked = s.applied
   s.snapshotWanted = s.applied
@@ -36,10 +40,17 @@ const bytesBetween = (s: State, from: Index, to: Index): number => {
   return bytes
 }
 
+/** The snapshot that was asked for could not be made, or is no newer than the one there is: again, but not at once. */
+export const snapshotFailed = (s: State): void => {
+  s.snapshotAsked = 0
+  s.snapshotNotBefore = s.now + s.limits.electionTicks
+}
+
 /** A snapshot of `index` is durable: it may stand for the log up to there. */
 export const snapshotMade = (s: State, index: Index, bytes: number): void => {
-  s.snapshotAsked = 0
+  snapshotFailed(s)
   if (index <= (s.snapshot?.index ?? 0) || index > s.applied || index <= s.log.base) return
+  s.snapshotNotBefore = s.now
   const at = s.configurations.at(index)
   s.snapshot = {
     index,

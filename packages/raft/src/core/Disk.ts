@@ -50,7 +50,10 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   const filled = s.filled.filter((entry) => entry.index < s.dirtyFrom && entry.index > log.base)
   const work: PersistWork = {
     write: ++s.lastWrite,
-    hardState: s.hardDirty ? { term: s.term, vote: s.vote, commit: s.commit, recoverTo: s.recoverTo } : undefined,
+    hardState:
+      s.hardDirty || s.commit > s.commitStored
+        ? { term: s.term, vote: s.vote, commit: s.commit, recoverTo: s.recoverTo }
+        : undefined,
     truncateFrom,
     entries: filled.length === 0 ? tail : [...filled, ...tail],
     compactTo: s.compactPending
@@ -58,6 +61,7 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   if (s.hardDirty) s.lastHardWrite = work.write
   s.writes.push({ write: work.write, lastIndex: log.lastIndex, at: s.now })
   s.hardDirty = false
+  s.commitStored = s.commit
   s.dirtyFrom = Infinity
   s.handed = log.lastIndex
   s.filled.length = 0

@@ -9,7 +9,7 @@ import { appendToLog, holdForHard, holdForLog, truncateLog } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
 import { closeHoles, cutHoles, fillHole, firstHole, lostLog, recovered } from "./Repair.ts"
 import type { State } from "./State.ts"
-import type { Append, Entry, Heartbeat, Index, Term } from "./Types.ts"
+import type { Append, Entry, Heartbeat, Index, NodeId, Term } from "./Types.ts"
 
 /** A leader of this term has spoken. */
 export const contact = (s: State): void => {
@@ -18,14 +18,21 @@ export const contact = (s: State): void => {
   s.repairRounds = 0
 }
 
-const refuse = (s: State, message: Append, hintIndex: Index, hintTerm: Term, damaged: boolean): void => {
+const refuse = (
+  s: State,
+  message: { readonly from: NodeId; readonly stamp: number },
+  prevIndex: Index,
+  hintIndex: Index,
+  hintTerm: Term,
+  damaged: boolean
+): void => {
   holdForHard(s, {
     _tag: "AppendReply",
     from: s.id,
     to: message.from,
     term: s.term,
     ok: false,
-    index: message.prevIndex,
+    index: prevIndex,
     hintIndex,
     hintTerm,
     damaged,
@@ -59,7 +66,7 @@ export const receiveAppend = (s: State, message: Append): void => {
   const { log } = s
   const hole = firstHole(s)
   if (hole !== undefined && message.prevIndex >= hole.from) {
-    return refuse(s, message, hole.from - 1, log.termAt(hole.from - 1), true)
+    return refuse(s, message, message.prevIndex, hole.from - 1, log.termAt(hole.from - 1), true)
   }
   const last = message.prevIndex + message.entries.length
   // What lies below the compacted prefix is committed, hence equal.
@@ -67,7 +74,7 @@ export const receiveAppend = (s: State, message: Append): void => {
   if (message.prevIndex >= log.base && log.termAt(message.prevIndex) !== message.prevTerm) {
     let at = Math.min(message.prevIndex, log.lastIndex)
     while (at > log.base && log.termAt(at) > message.prevTerm) at--
-    return refuse(s, message, at, log.termAt(at), false)
+    return refuse(s, message, message.prevIndex, at, log.termAt(at), false)
   }
   takeEntries(s, message.entries)
   closeHoles(s, last)
@@ -142,7 +149,12 @@ export const receiveHeartbeat = (s: State, message: Heartbeat): void => {
   if (s.installing === undefined) {
     if (s.needsSnapshot) refuseForSnapshot(s, message)
     else if (message.match > s.log.lastIndex) lostLog(s, message)
-    else commitTo(s, Math.min(message.commit, message.match))
+    else {
+      commitTo(s, Math.min(message.commit, message.match))
+      const hole = firstHole(s)
+      // The leader may have nothing to append: it would not hear of the damage.
+      if (hole !== undefined) refuse(s, message, s.log.lastIndex, hole.from - 1, s.log.termAt(hole.from - 1), true)
+    }
     recovered(s, message)
   }
   holdForHard(s, {

@@ -113,10 +113,10 @@ export class Progress {
     this.transfer = { meta, offset: 0, at: now, reading: false }
   }
 
-  /** The peer has lost what it had acknowledged beyond `index`. */
-  regress(index: Index): void {
+  /** The peer has lost what it had acknowledged beyond `index`: back to there, or before the end of our own log. */
+  regress(index: Index, lastIndex: Index): void {
     this.match = Math.min(this.match, index)
-    this.becomeProbe(this.match + 1)
+    this.becomeProbe(Math.min(index, lastIndex) + 1)
   }
 
   check(): void {

@@ -4,7 +4,7 @@
  *
  * A mutable object over one `State`; the rules stand in the modules beside it. Pure: no I/O, clock, randomness, logger.
  */
-import { compactLog, snapshotMade, wantSnapshot } from "./Compaction.ts"
+import { compactLog, snapshotDue, snapshotFailed, snapshotMade, wantSnapshot } from "./Compaction.ts"
 import { countOwnLog } from "./Commit.ts"
 import { closeHeld, hasPersistWork, persisted, takePersistWork } from "./Disk.ts"
 import { campaign, countOwnVote } from "./Election.ts"
@@ -87,6 +87,7 @@ export class Raft implements RaftCore {
       s.pieces.length > 0 ||
       s.install !== undefined ||
       s.pieceReads.length > 0 ||
+      snapshotDue(s) ||
       s.readsAt.some((one) => one.index <= s.applied)
     )
   }
@@ -226,8 +227,7 @@ const stepRare = (s: State, input: Input): void => {
     case "SnapshotMade":
       return snapshotMade(s, input.index, input.bytes)
     case "SnapshotFailed":
-      s.snapshotAsked = 0
-      return
+      return snapshotFailed(s)
     case "SnapshotInstalled":
       return snapshotInstalled(s, input.index)
     case "InstallFailed":

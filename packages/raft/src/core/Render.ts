@@ -35,6 +35,7 @@ export const renderEntry = (entry: Entry): string => {
         ? ` ${printable(entry.data)}`
         : ""
   const kind = entry.kind === "command" ? "" : ` ${entry.kind}`
+  if (entry.kind === "damaged") return `${entry.index} damaged`
   return `${entry.index}/${entry.term}${kind}${session}${data}`
 }
 

@@ -109,7 +109,7 @@ export const receiveAppendReply = (s: State, message: AppendReply): void => {
   heard(s, peer, message.stamp, message.supports)
   s.replicate = true
   if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
-  if (message.damaged) return peer.regress(message.hintIndex)
+  if (message.damaged) return peer.regress(message.hintIndex, s.log.lastIndex)
   if (!message.ok) return refused(s, peer, message)
   if (message.index > s.log.lastIndex) return
   const news = peer.acknowledge(message.index)

@@ -64,6 +64,7 @@ const resume = (s: State, restored: Restored): void => {
   s.needsSnapshot = restored.snapshotDamaged
   s.applied = restored.snapshotDamaged ? 0 : base
   s.commit = Math.max(base, Math.min(hardState.commit, s.log.lastIndex))
+  s.commitStored = s.commit
   s.durable = s.log.lastIndex
   s.handed = s.log.lastIndex
   for (const { from, to } of restored.damaged) s.events.push({ _tag: "DamageFound", from, to })

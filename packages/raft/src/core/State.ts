@@ -125,6 +125,8 @@ export class State {
 
   // Disk.ts
   hardDirty = false
+  /** Commit index as last handed to the disk; a newer one goes along with the next write. */
+  commitStored: Index = 0
   dirtyFrom: Index = Infinity
   /** Highest index that has been handed to the disk and not truncated since. */
   handed: Index = 0
@@ -167,6 +169,8 @@ export class State {
   // Snapshot.ts
   snapshot: SnapshotMeta | undefined = undefined
   snapshotAsked: Index = 0
+  /** Clock before which no other snapshot is asked for, after a failure. */
+  snapshotNotBefore = -Infinity
   compactAsked = false
   bytesSinceSnapshot = 0
   /** Bytes of entries in memory at or below the snapshot. */
