@@ -2,6 +2,7 @@
  * `Tx.retry`: wait until something the attempt read has changed since its snapshot, never since "now", so that a change
  * between the read and the wait wakes too; and not for anything else.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../StoreError.ts"
@@ -23,6 +24,14 @@ export interface AttemptWaiter extends Waiter {
 
 /** Ends when something read has changed. All requests that the attempt stands on must be resolved. */
 export const waitForChange = (engine: Engine, attempt: Attempt): Effect.Effect<void, StoreError> => {
+  const wait = forChange(engine, attempt)
+  if (attempt.wakeMillis === Number.POSITIVE_INFINITY) return wait
+  // Something becomes visible by time alone (`TxView.wakeAt`): the wait ends then at the latest.
+  const left = Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, attempt.wakeMillis - now))
+  return Effect.raceFirst(wait, Effect.flatMap(left, Effect.sleep))
+}
+
+const forChange = (engine: Engine, attempt: Attempt): Effect.Effect<void, StoreError> => {
   if (attempt.version < 0) return Effect.never
   const { reader } = engine
   return reader instanceof AsyncReader ? waitOnFeed(engine, reader, attempt) : waitInMemory(engine, attempt)
