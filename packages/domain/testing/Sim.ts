@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { Prng } from "./Prng.ts"
 
@@ -36,7 +37,7 @@ interface Sleeper {
   readonly wake: () => void
 }
 
-/** A scheduler and a clock that belong together. `provide` runs a program under both. */
+/** A scheduler, a clock and randomness that belong together. `provide` runs a program under them. */
 export class Sim implements Scheduler.Scheduler {
   readonly executionMode = "async"
   readonly clock: Clock.Clock
@@ -44,6 +45,7 @@ export class Sim implements Scheduler.Scheduler {
   tasks = 0
   /** Simulated milliseconds since the start. */
   elapsedMillis = 0
+  readonly #seed: number
   readonly #prng: Prng | undefined
   readonly #onIdle: () => boolean
   readonly #taskMillis: number
@@ -55,13 +57,14 @@ export class Sim implements Scheduler.Scheduler {
   #soonest = Number.POSITIVE_INFINITY
 
   constructor(options: Options = {}) {
+    this.#seed = options.seed ?? 0
     this.#prng = options.seed === undefined ? undefined : new Prng(options.seed)
     this.#onIdle = options.onIdle ?? (() => false)
     this.#taskMillis = options.taskMillis ?? 0.01
     this.clock = this.#makeClock()
   }
 
-  /** The program under this scheduler and clock; fibers that it forks inherit them. */
+  /** The program under this scheduler, clock and randomness; fibers that it forks inherit them. */
   provide<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return program.pipe(
       Effect.provideService(Clock.Clock, this.clock),

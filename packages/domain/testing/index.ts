@@ -3,3 +3,12 @@
  * subpath. `BackendSuite` registers tests with vitest, an optional peer; the rest needs no test runner.
  */
 export * as BackendSuite from "./BackendSuite.ts"
+export * as Cells from "./Cells.ts"
+export * as FaultyBackend from "./FaultyBackend.ts"
+export * as History from "./History.ts"
+export * as Interleavings from "./Interleavings.ts"
+export * as Prng from "./Prng.ts"
+export * as Programs from "./Programs.ts"
+export * as Serializability from "./Serializability.ts"
+export * as Sim from "./Sim.ts"
+export * as Workloads from "./Workloads.ts"
