@@ -113,6 +113,21 @@ export const restore = (options: {
 }): Effect.Effect<Integrity, StoreError.StoreError> =>
   Maintainer.perform({ _tag: "restore", path: options.path, from: options.from })
 
+/**
+ * Begins a new epoch, as after a loss that nobody noticed (a file that was put back by hand): transactions under way are
+ * refused, followers meet a `Gap`.
+ */
+export const raiseEpoch = (options: Options): Effect.Effect<void, StoreError.StoreError> =>
+  Effect.acquireUseRelease(
+    open(options, MachineLimits.make(options.limits)),
+    (store) =>
+      Effect.try({
+        try: () => store.raiseEpoch(),
+        catch: (error) => SqliteError.describe(options.path, "when a new epoch was begun", error)
+      }),
+    (store) => Effect.sync(() => store.database.close())
+  )
+
 /** Gives free pages back to the file system while others use the store, a few at a time. */
 export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effect<void, StoreError.StoreError> =>
   Effect.suspend(() => {

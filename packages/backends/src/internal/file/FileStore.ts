@@ -172,7 +172,7 @@ export class FileStore implements Apply.View {
       if (rows[0]!.seq !== this.seq + 1 || rows[0]!.version < this.version) return this.reload()
       for (const row of rows) {
         this.foreignBatches++
-        if (!this.follow(row)) return this.reload()
+        this.follow(row)
       }
       if (rows.length < rowsPerQuery) return
     }
@@ -191,12 +191,7 @@ export class FileStore implements Apply.View {
     if (first !== undefined) this.mark(first)
     for (;;) {
       const rows = this.database.logAfter(this.seq, rowsPerQuery)
-      for (const row of rows) {
-        if (!this.follow(row)) {
-          this.recent = new Recent(row.version, this.limits.recentCommits, this.limits.batchRequests)
-          this.version = row.version
-        }
-      }
+      for (const row of rows) this.follow(row)
       if (rows.length < rowsPerQuery) break
     }
     // What a session of before did is known from the first row on.
@@ -227,7 +222,6 @@ export class FileStore implements Apply.View {
     this.refresh()
     const version = Version.nextEpoch(this.version)
     this.database.appendLog(this.seq + 1, version, this.writer.encode({ commits: [], outcomes: [] }))
-    this.database.trimLog(this.seq + 1)
     this.database.commit()
     this.reload()
   }
@@ -251,10 +245,10 @@ export class FileStore implements Apply.View {
     return [...keys].sort()
   }
 
-  /** Takes a row of the log over into the mirror; false when it belongs to another epoch. */
-  private follow(row: LogRow): boolean {
+  /** Takes a row of the log over into the mirror. */
+  private follow(row: LogRow): void {
     this.mark(row)
-    if (Version.epochOf(row.version) !== Version.epochOf(this.version)) return false
+    if (Version.epochOf(row.version) !== Version.epochOf(this.version)) this.enterEpoch(row.version)
     const { commits, outcomes } = decodeBatch(row.body)
     for (const { atMillis, changes, id, resolvedBelow, version } of commits) {
       this.version = version
@@ -267,7 +261,13 @@ export class FileStore implements Apply.View {
     }
     this.recent.trim()
     this.outcomes.trim()
-    return true
+  }
+
+  /** What was read before it says nothing any more; what became of ids still holds. */
+  private enterEpoch(version: Version.Version): void {
+    this.cache.clear()
+    this.recent = new Recent(version, this.limits.recentCommits, this.limits.batchRequests)
+    this.version = version
   }
 
   private install(delta: Apply.Delta): void {

@@ -113,7 +113,6 @@ export const restore = (from: string, to: string): Integrity => {
     const seq = copy.lastSeq() + 1
     copy.beginImmediate()
     copy.appendLog(seq, version, new LogWriter().encode({ commits: [], outcomes: [] }))
-    copy.trimLog(seq)
     copy.commit()
     found = { ...found, version }
   } finally {

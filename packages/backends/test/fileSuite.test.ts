@@ -1,0 +1,26 @@
+/** The file store against the contract, with a write-ahead log and with a rollback journal. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { BackendSuite } from "@weft/domain/testing"
+import * as FileBackend from "../src/FileBackend.ts"
+
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), "weft-suite-"))
+afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+let files = 0
+for (const journal of ["wal", "rollback"] as const) {
+  BackendSuite.suite(`file, ${journal}`, {
+    lanes: ["effect"],
+    layer: () => {
+      const options = { path: path.join(directory, `${++files}.weft`), journal }
+      return {
+        layer: FileBackend.layer(options),
+        reopen: Layer.fresh(FileBackend.layer(options)),
+        newEpoch: Layer.unwrap(Effect.as(FileBackend.raiseEpoch(options), Layer.fresh(FileBackend.layer(options))))
+      }
+    }
+  })
+}
