@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { SchemaBinary } from "effect/encoding"
-import { isTimed, untimed } from "./core/Deadline.ts"
+import { isEnveloped, stripped } from "./core/Envelope.ts"
 import type { Key } from "./core/Key.ts"
 import { format } from "./core/KeyDecode.ts"
 import * as Shape from "./core/Shape.ts"
@@ -106,7 +106,7 @@ export class Codec<A> {
     if (value.codec === this) return value.decoded as A
     let raw: unknown
     try {
-      raw = this.#format.fromBytes(isTimed(value.bytes) ? untimed(value.bytes) : value.bytes)
+      raw = this.#format.fromBytes(isEnveloped(value.bytes) ? stripped(value.bytes) : value.bytes)
     } catch (error) {
       throw undecodable(key, error instanceof Error ? error.message : String(error))
     }

@@ -8,7 +8,7 @@ import type { Range } from "./core/Commit.ts"
 import { type Key, prefixEnd, successor } from "./core/Key.ts"
 import { encodePart } from "./core/KeyCodec.ts"
 import type { Value } from "./core/Value.ts"
-import { deadlineOf, withDeadline } from "./core/Deadline.ts"
+import { deadlineOf, withDeadline } from "./core/Envelope.ts"
 import type { Item, TxView } from "./internal/TxView.ts"
 
 const sizeKeys = new WeakMap<object, Key>()

@@ -1,0 +1,66 @@
+/**
+ * What a stored value carries beside itself: a deadline (flag 80 in the codec byte; the last 8 bytes, milliseconds since
+ * 1970 as a float64, big endian) and how often it was delivered (flag 40; the 4 bytes before those). Pure: no clock decides
+ * here; who asks brings the time. Cost for values that carry nothing: one look at the first byte.
+ */
+import { Value } from "./Value.ts"
+
+const timedFlag = 0x80
+const deliveredFlag = 0x40
+const timedBytes = 8
+const deliveredBytes = 4
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Whether some bytes carry anything beside the value. */
+export const isEnveloped = (bytes: Uint8Array): boolean => (bytes[0]! & (timedFlag | deliveredFlag)) !== 0
+
+/** The deadline of a value in milliseconds since 1970, `undefined` when it lives for ever. */
+export const deadlineOf = ({ bytes }: Value): number | undefined =>
+  (bytes[0]! & timedFlag) === 0 ? undefined : viewOf(bytes).getFloat64(bytes.length - timedBytes)
+
+/** Whether its time is over at `nowMillis`. */
+export const isExpired = (value: Value, nowMillis: number): boolean => {
+  const deadline = deadlineOf(value)
+  return deadline !== undefined && deadline <= nowMillis
+}
+
+/** How often a value was delivered; 0 where nothing is said. */
+export const deliveriesOf = ({ bytes }: Value): number => {
+  if ((bytes[0]! & deliveredFlag) === 0) return 0
+  const end = bytes.length - ((bytes[0]! & timedFlag) === 0 ? 0 : timedBytes)
+  return viewOf(bytes).getUint32(end - deliveredBytes)
+}
+
+/** The bytes alone, as the codec wrote them. */
+export const stripped = (bytes: Uint8Array): Uint8Array => {
+  const first = bytes[0]!
+  const extra = (first & timedFlag ? timedBytes : 0) + (first & deliveredFlag ? deliveredBytes : 0)
+  const out = bytes.slice(0, bytes.length - extra)
+  out[0] = first & ~(timedFlag | deliveredFlag)
+  return out
+}
+
+const enveloped = (value: Value, deliveries: number, deadline: number | undefined): Value => {
+  const body = stripped(value.bytes)
+  const delivered = deliveries === 0 ? 0 : deliveredBytes
+  const bytes = new Uint8Array(body.length + delivered + (deadline === undefined ? 0 : timedBytes))
+  bytes.set(body)
+  if (delivered > 0) {
+    bytes[0]! |= deliveredFlag
+    viewOf(bytes).setUint32(body.length, deliveries)
+  }
+  if (deadline !== undefined) {
+    bytes[0]! |= timedFlag
+    viewOf(bytes).setFloat64(body.length + delivered, deadline)
+  }
+  return new Value(bytes, value.codec, value.decoded)
+}
+
+/** The value with a deadline, its decoded form kept. A deadline it had is replaced. */
+export const withDeadline = (value: Value, deadlineMillis: number): Value =>
+  enveloped(value, deliveriesOf(value), deadlineMillis)
+
+/** The value with a count of deliveries, its deadline and decoded form kept. */
+export const withDeliveries = (value: Value, deliveries: number): Value =>
+  enveloped(value, deliveries, deadlineOf(value))

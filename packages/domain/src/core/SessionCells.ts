@@ -1,0 +1,59 @@
+/**
+ * Where sessions live, and what hangs on them. Pure.
+ *
+ * | cell | key | who touches it |
+ * |---|---|---|
+ * | exists | `(null, "session", false, sid)` | written once, deleted by close or removal; in the read set of every request made under the session |
+ * | bump | `(null, "session", true, sid)` | written each quarter of a lease; read by nobody but the observers and the removal |
+ * | will | `(null, "session", null, sid, ...)` | what to do when the session has ended: one per thing that hangs on it |
+ *
+ * Two cells, because one cell in every request's read set would make each bump a conflict.
+ */
+import type { Key } from "./Key.ts"
+import { encode, encodePart } from "./KeyCodec.ts"
+import { decodePart } from "./KeyDecode.ts"
+import { fromCounter, toCounter, Value } from "./Value.ts"
+import { codecBytes, decodeString, encodeString } from "./ValueCodec.ts"
+
+/** Prefixes of the three kinds of cells. */
+export const prefixes = {
+  exists: encode([null, "session", false]),
+  bump: encode([null, "session", true]),
+  will: encode([null, "session", null])
+} as const
+
+export const existsKey = (sid: string): Key => prefixes.exists + encodePart(sid)
+export const bumpKey = (sid: string): Key => prefixes.bump + encodePart(sid)
+/** All wills of a session begin so. */
+export const willPrefix = (sid: string): Key => prefixes.will + encodePart(sid)
+
+/** The session that a bump or a will belongs to. */
+export const sidOf = (key: Key, prefix: Key): string => decodePart(key, prefix.length).part as string
+
+export const bumpValue = (count: number): Value => fromCounter(count)
+export const bumpOf = (value: Value): number => toCounter(value) ?? -1
+
+/**
+ * What becomes of an item in flight when its session ends: back to where it was, in its old place, or, once it was
+ * delivered `deliveriesMax` times, to the dead letters.
+ */
+export interface GiveBack {
+  readonly kind: "giveBack"
+  readonly inFlight: Key
+  readonly ready: Key
+  readonly dead: Key
+  readonly deliveriesMax: number
+  readonly size: Key
+}
+
+/** What to delete when the session ends. */
+export interface Remove {
+  readonly kind: "remove"
+  readonly keys: ReadonlyArray<Key>
+}
+
+export type Will = GiveBack | Remove
+
+export const willValue = (will: Will): Value => new Value(encodeString(JSON.stringify(will), 0, codecBytes.json))
+/** Throws `RangeError` or `SyntaxError` for bytes that are no will. */
+export const willOf = (value: Value): Will => JSON.parse(decodeString(value.bytes, codecBytes.json)) as Will
