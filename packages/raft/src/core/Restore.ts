@@ -79,10 +79,9 @@ const fillLog = (s: State, restored: Restored): void => {
     .map(({ from, to }) => ({ from: Math.max(from, base + 1), to }))
     .filter(({ from, to }) => from <= to)
     .sort((a, b) => a.from - b.from)
-  const first = entries[0]
-  // The kept tail below the snapshot is of use only if it reaches up to it whole.
-  const kept = first !== undefined && first.index <= base && entries.length > base - first.index
-  const start = kept ? first.index - 1 : base
+  // Of the tail kept below the snapshot that is of use which reaches up to it whole.
+  let start = base
+  for (let at = entries.findLastIndex(({ index }) => index <= base); entries[at]?.index === start; at--) start--
   s.log = new Log(start, start === base ? (snapshot?.term ?? 0) : TERM_UNKNOWN)
   for (const entry of entries) {
     if (entry.index <= start) continue
