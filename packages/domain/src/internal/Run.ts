@@ -214,6 +214,7 @@ const endedAsync = (
   return Effect.flatMap(submit(transacting, attempt, writes), (resolution): AnyEffect => {
     switch (resolution._tag) {
       case "Committed":
+        transacting.committedAt = resolution.version
         return transacting.hooks === undefined || Exit.isFailure(exit) ? exit : runHooks(transacting, exit)
       case "Stale":
         attempt.stale = resolution.stale

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Key } from "../core/Key.ts"
+import type { Version } from "../core/Version.ts"
 import type { Policy } from "../RetryPolicy.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
@@ -57,6 +58,8 @@ export class Transacting implements TurnTaker {
   reason: "conflict" | "retry" | undefined = undefined
   attempt: Attempt | undefined = undefined
   hooks: Array<CommitHook> | undefined = undefined
+  /** Version of the commit once it is known, for hooks: that of the stamps of what was appended. */
+  committedAt: Version = -1
   losses: Losses | undefined = undefined
 
   constructor(

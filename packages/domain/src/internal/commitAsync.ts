@@ -63,7 +63,10 @@ const abandoned = (transacting: Transacting, pending: Pending): Effect.Effect<vo
   return Effect.flatMap(
     Effect.timeoutOrElse(outcome, { duration: engine.options.commitGraceMillis, orElse: () => unknown }),
     (resolution): Effect.Effect<void> => {
-      if (resolution._tag === "Committed") return transacting.runHooks()
+      if (resolution._tag === "Committed") {
+        transacting.committedAt = resolution.version
+        return transacting.runHooks()
+      }
       if (resolution._tag === "Failed") return Effect.fail(resolution.error) as Effect.Effect<never>
       return Effect.void
     }

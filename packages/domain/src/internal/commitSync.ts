@@ -36,6 +36,7 @@ const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.Stor
     case "Committed":
       engine.advance(reply.version)
       engine.stats.commits++
+      attempt.transacting.committedAt = reply.version
       return undefined
     case "Conflict":
       attempt.stale = { keys: reply.keys, ranges: reply.ranges, local: engine.isLocalSince(attempt.version) }
