@@ -7,7 +7,7 @@ import { commitTo } from "./Commit.ts"
 import { decodeConfiguration } from "./Configurations.ts"
 import { appendToLog, holdForHard, holdForLog, truncateLog } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
-import { closeHoles, cutHoles, fillHole, firstHole, lostLog, recovered } from "./Repair.ts"
+import { closeHoles, cutHoles, endRecovery, fillHole, firstHole, lostLog, recovered } from "./Repair.ts"
 import type { State } from "./State.ts"
 import type { Append, Entry, Heartbeat, Index, NodeId, Term } from "./Types.ts"
 
@@ -79,6 +79,7 @@ export const receiveAppend = (s: State, message: Append): void => {
   takeEntries(s, message.entries)
   closeHoles(s, last)
   if (last > s.matched) s.matched = last
+  endRecovery(s)
   acknowledge(s, message, last)
   commitTo(s, Math.min(message.commit, last))
 }

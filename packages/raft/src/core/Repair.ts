@@ -130,7 +130,15 @@ export const recovered = (s: State, message: Heartbeat): void => {
     s.recoverTerm = message.term
     s.hardDirty = true
   }
-  if (Math.min(s.matched, s.durable) < s.recoverTo) return
+  endRecovery(s)
+}
+
+/**
+ * The log is equal to a leader's up to `recoverTo`. That is written together with the entries that made it so, and no later:
+ * a voter whose entries count and whose votes do not, because it crashed between the two, can leave a cluster leaderless.
+ */
+export const endRecovery = (s: State): void => {
+  if (s.recoverTo === 0 || s.matched < s.recoverTo) return
   s.recoverTo = 0
   s.hardDirty = true
   s.events.push({ _tag: "Recovered" })

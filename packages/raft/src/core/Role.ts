@@ -20,7 +20,17 @@ export const resetElectionTimer = (s: State): void => {
 
 /** This node may win elections: a voter with its whole log, on a disk that answers. */
 export const isPromotable = (s: State): boolean =>
-  isVoter(s.configurations.inForce.configuration, s.id) && canVote(s) && s.holes.length === 0 && !s.needsSnapshot
+  mayBeNeeded(s) && canVote(s) && s.holes.length === 0 && !s.needsSnapshot
+
+/**
+ * A voter; or one that the newest configuration leaves out, until that is known to be committed: it may hold the only
+ * log that the remaining voters can follow (thesis 4.2.2, figure 4.6). It counts itself nowhere.
+ */
+const mayBeNeeded = (s: State): boolean => {
+  const { inForce } = s.configurations
+  if (isVoter(inForce.configuration, s.id)) return true
+  return inForce.index > s.commit && isVoter(s.configurations.at(inForce.index - 1).configuration, s.id)
+}
 
 /** This node may grant votes: nothing that it once acknowledged is missing without its knowing how it ended. */
 export const canVote = (s: State): boolean =>
