@@ -61,6 +61,8 @@ export interface Plan {
   readonly script?: ReadonlyArray<Scripted> | undefined
   /** Longest delay. Default 20. */
   readonly delayMillisMax?: number | undefined
+  /** Longest time until a request that was given up, or its double, arrives. Default `delayMillisMax`. */
+  readonly lateMillisMax?: number | undefined
   /** Length of a stall. Default 100. */
   readonly stallMillis?: number | undefined
   /** How the store under test opens a new epoch. */
@@ -171,8 +173,12 @@ export class Faults {
     return fault
   }
 
+  get #delayMillisMax(): number {
+    return this.#plan.delayMillisMax ?? 20
+  }
+
   get #delay(): Effect.Effect<void> {
-    return Effect.suspend(() => Effect.sleep(this.#prng.between(1, this.#plan.delayMillisMax ?? 20)))
+    return Effect.suspend(() => Effect.sleep(this.#prng.between(1, this.#delayMillisMax)))
   }
 
   /** Waits out a stall; `reorder` waits for another call to pass. */
@@ -184,7 +190,7 @@ export class Faults {
       if (fault === "delayRequest") yield* this.#delay
       if (fault === "reorder") {
         const before = this.#passed
-        for (let i = this.#plan.delayMillisMax ?? 20; i > 0 && this.#passed === before; i--) yield* Effect.sleep(1)
+        for (let i = this.#delayMillisMax; i > 0 && this.#passed === before; i--) yield* Effect.sleep(1)
       }
       this.#passed++
     })
@@ -209,7 +215,8 @@ export class Faults {
     const send = inner.commit(requests)
     const later = Effect.suspend(() => {
       this.underWay++
-      const arrive = Effect.andThen(this.#delay, Effect.exit(send))
+      const late = this.#prng.between(1, this.#plan.lateMillisMax ?? this.#delayMillisMax)
+      const arrive = Effect.andThen(Effect.sleep(late), Effect.exit(send))
       const done = Effect.sync(() => {
         this.underWay--
       })

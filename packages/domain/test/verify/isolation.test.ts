@@ -58,7 +58,10 @@ describe("nested provide", () => {
     const program = Effect.gen(function* () {
       const crossing = Tx.transact(Effect.andThen(put("outer"), Effect.provide(put("inner"), inner)))
       const exit = yield* Effect.exit(crossing)
-      return [String(exit).includes("NamespaceMismatch") || JSON.stringify(exit).includes("NamespaceMismatch"), yield* who]
+      return [
+        String(exit).includes("NamespaceMismatch") || JSON.stringify(exit).includes("NamespaceMismatch"),
+        yield* who
+      ]
     })
     expect(await run(Effect.provide(program, outer))).toEqual([true, undefined])
   })

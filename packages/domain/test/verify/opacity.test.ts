@@ -55,7 +55,7 @@ describe("opacity: no body ever saw a mix, in no attempt", () => {
             transactions,
             attempts: course.attempts,
             beside: course.moving ? mover(shared, "bank", accounts) : undefined,
-            calm: () => faults.heal()
+            faults
           }
         )
         judge(result, replay(file, seed))

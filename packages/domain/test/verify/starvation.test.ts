@@ -75,18 +75,22 @@ const race = (lane: Lanes.Lane, seed: number, engines: 1 | 2) =>
 describe(`a body that reads ${cells} cells against ${writers} writers of them commits within ${attemptsMax} attempts`, () => {
   for (const lane of [Lanes.inProcess, Lanes.byBatches, Lanes.delayed]) {
     for (const engines of [1, 2] as const) {
-      it(`${lane.name}, ${engines === 1 ? "in one process" : "two engines on one backend"}`, { timeout: 300_000 }, async () => {
-        const runs = scale(2, 10)
-        const seen: Array<number> = []
-        for (let seed = seedOf(1), n = 0; n < runs; n++, seed++) {
-          const { attempts, commits } = await Sim.make({ seed }).run(race(lane, seed, engines))
-          expect(attempts, `${commits} commits meanwhile; ${replay(file, seed)}`).toBeLessThanOrEqual(attemptsMax)
-          // Writers that stood still would prove nothing.
-          expect(commits, replay(file, seed)).toBeGreaterThan(writers)
-          seen.push(attempts)
+      it(
+        `${lane.name}, ${engines === 1 ? "in one process" : "two engines on one backend"}`,
+        { timeout: 300_000 },
+        async () => {
+          const runs = scale(2, 10)
+          const seen: Array<number> = []
+          for (let seed = seedOf(1), n = 0; n < runs; n++, seed++) {
+            const { attempts, commits } = await Sim.make({ seed }).run(race(lane, seed, engines))
+            expect(attempts, `${commits} commits meanwhile; ${replay(file, seed)}`).toBeLessThanOrEqual(attemptsMax)
+            // Writers that stood still would prove nothing.
+            expect(commits, replay(file, seed)).toBeGreaterThan(writers)
+            seen.push(attempts)
+          }
+          if (full) process.stdout.write(`${lane.name}, ${engines} engine(s): attempts ${seen.join(" ")}\n`)
         }
-        if (full) process.stdout.write(`${lane.name}, ${engines} engine(s): attempts ${seen.join(" ")}\n`)
-      })
+      )
     }
   }
 })

@@ -54,7 +54,7 @@ describe("serializability", () => {
         seed,
         clients: 8,
         transactions: scale(30, 120),
-        calm: () => faults.heal()
+        faults
       })
       for (const [fault, count] of Object.entries(faults.counts)) {
         injected[fault as FaultyBackend.Fault] = (injected[fault as FaultyBackend.Fault] ?? 0) + count

@@ -16,8 +16,13 @@ export interface Lane {
 /** A store on a service; each call makes another engine. */
 export const storeOn = (backend: Service): Layer.Layer<Store> => Store.layer(Layer.succeed(Backend, { ...backend }))
 
-const faulty = (rates: Partial<Record<FaultyBackend.Fault, number>>) => (shared: Service, seed: number) =>
-  Store.layer(FaultyBackend.make({ seed, rates }).layer(Layer.succeed(Backend, { ...shared })))
+/** Faults begin when the store is open. */
+const faulty = (rates: Partial<Record<FaultyBackend.Fault, number>>) => (shared: Service, seed: number) => {
+  const faults = FaultyBackend.make({ seed, rates })
+  faults.heal()
+  const store = Store.layer(faults.layer(Layer.succeed(Backend, { ...shared })))
+  return Layer.tap(store, () => Effect.sync(() => faults.resume()))
+}
 
 export const inProcess: Lane = { name: "in process", store: (shared) => storeOn(shared) }
 export const byBatches: Lane = { name: "by batches", store: faulty({}) }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { Backend } from "../../../src/Backend.ts"
 import { Store } from "../../../src/Store.ts"
+import type { Faults } from "../../../testing/FaultyBackend.ts"
 import * as History from "../../../testing/History.ts"
 import * as Prng from "../../../testing/Prng.ts"
 import * as Serializability from "../../../testing/Serializability.ts"
@@ -17,8 +18,8 @@ export interface RunOptions {
   readonly attempts?: boolean | undefined
   /** Runs beside the clients until they are done. */
   readonly beside?: ((recorder: History.Recorder, prng: Prng.Prng) => Effect.Effect<unknown, never, Store>) | undefined
-  /** Called when the clients are done, before the last reads: heals faults. */
-  readonly calm?: (() => void) | undefined
+  /** Faults that shall come while the clients run: not when the store is opened, nor at the last reads. */
+  readonly faults?: Faults | undefined
 }
 
 export interface Ran {
@@ -34,7 +35,8 @@ export const runOn = (
 ): Promise<Ran> => {
   const prng = Prng.make(options.seed)
   const recorder = new History.Recorder()
-  const calm = Effect.sync(() => options.calm?.())
+  const calm = Effect.sync(() => options.faults?.heal())
+  options.faults?.heal()
   const calmed: Workloads.Workload = {
     ...workload,
     finish: (context) => Effect.andThen(calm, workload.finish(context))
@@ -44,8 +46,9 @@ export const runOn = (
     options.beside === undefined
       ? clients
       : Effect.raceFirst(clients, Effect.andThen(options.beside(recorder, prng.fork()), Effect.never))
+  const begin = Effect.sync(() => options.faults?.resume())
   return Sim.make({ seed: options.seed })
-    .run(Effect.provide(program, Store.layer(backend)))
+    .run(Effect.provide(Effect.andThen(begin, program), Store.layer(backend)))
     .then((problems) => ({ history: recorder.history(), problems }))
 }
 
