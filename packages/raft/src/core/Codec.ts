@@ -190,14 +190,16 @@ const writeBody = (writer: Writer, message: Message): void => {
       writer.bool(message.damaged)
       writer.bool(message.wantsSnapshot)
       writer.float(message.stamp)
-      return writer.uint(message.supports)
+      writer.uint(message.supports)
+      return writer.bool(message.recovering)
     case "Heartbeat":
       for (const value of [message.commit, message.match, message.lastIndex, message.round]) writer.uint(value)
       return writer.float(message.stamp)
     case "HeartbeatReply":
       writer.uint(message.round)
       writer.float(message.stamp)
-      return writer.uint(message.supports)
+      writer.uint(message.supports)
+      return writer.bool(message.recovering)
     case "SnapshotPiece":
       writeMeta(writer, message.meta)
       writer.uint(message.offset)
@@ -276,7 +278,8 @@ const readBody = (
         damaged: reader.bool(),
         wantsSnapshot: reader.bool(),
         stamp: reader.float(),
-        supports: reader.uint()
+        supports: reader.uint(),
+        recovering: reader.bool()
       }
     case "Heartbeat": {
       const commit = reader.uint()
@@ -285,7 +288,14 @@ const readBody = (
       return { _tag, ...head, commit, match, lastIndex, round: reader.uint(), stamp: reader.float() }
     }
     case "HeartbeatReply":
-      return { _tag, ...head, round: reader.uint(), stamp: reader.float(), supports: reader.uint() }
+      return {
+        _tag,
+        ...head,
+        round: reader.uint(),
+        stamp: reader.float(),
+        supports: reader.uint(),
+        recovering: reader.bool()
+      }
     case "SnapshotPiece": {
       const meta = readMeta(reader)
       const offset = reader.uint()

@@ -38,7 +38,8 @@ const refuse = (
     damaged,
     wantsSnapshot: false,
     stamp: message.stamp,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }
 
@@ -56,7 +57,8 @@ const refuseForSnapshot = (s: State, message: Append | Heartbeat): void => {
     damaged: false,
     wantsSnapshot: true,
     stamp: message.stamp,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }
 
@@ -142,7 +144,8 @@ export const closeAck = (s: State): void => {
     damaged: false,
     wantsSnapshot: false,
     stamp: ack.stamp,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }
 
@@ -165,6 +168,7 @@ export const receiveHeartbeat = (s: State, message: Heartbeat): void => {
     term: s.term,
     round: message.round,
     stamp: message.stamp,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }

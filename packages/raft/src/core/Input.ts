@@ -62,7 +62,7 @@ export interface ChangeMembership {
   readonly voters: ReadonlyArray<NodeId>
   readonly learners: ReadonlyArray<NodeId>
   readonly addresses: Configuration["addresses"]
-  /** Skips `NotCaughtUp` and `NoQuorum`: the cluster may stand still until the new voters have caught up. */
+  /** Skips the limit on missing entries and `NoQuorum`: the cluster may stand still until the new voters have caught up. */
   readonly force: boolean
 }
 

@@ -36,7 +36,15 @@ const refusal = (s: State, input: ChangeMembership): RefusedReason | undefined =
   if (voters.size === 0 || voters.size + learners.size > limits.membersMax) return "BadConfiguration"
   for (const learner of learners) if (voters.has(learner)) return "BadConfiguration"
   if (new Set([...configuration.voters, ...voters, ...learners]).size > limits.membersMax) return "BadConfiguration"
+  for (const id of voters) if (castsNoVotes(s, configuration, id)) return "NotCaughtUp"
   return input.force ? undefined : notYet(s, configuration, voters)
+}
+
+/** A voter that refuses every vote can stop the cluster for ever: nobody would be left to tell it how far to recover. */
+const castsNoVotes = (s: State, configuration: Configuration, id: NodeId): boolean => {
+  if (id === s.id) return s.recoverTo > 0
+  const recovering = s.progress.get(id)?.recovering
+  return recovering ?? !configuration.voters.includes(id)
 }
 
 /** A set of voters that could not commit anything at once would stop the cluster in the middle of its change. */

@@ -70,6 +70,8 @@ export interface AppendReply extends Envelope {
   readonly stamp: number
   /** Highest code version that the sender can apply. */
   readonly supports: number
+  /** The sender casts no votes yet (`HardState.recoverTo`): it must not become a voter. */
+  readonly recovering: boolean
 }
 
 /** Keeps followers, carries the commit index, and counts as a read-index round (thesis 6.4). */
@@ -91,6 +93,7 @@ export interface HeartbeatReply extends Envelope {
   readonly round: number
   readonly stamp: number
   readonly supports: number
+  readonly recovering: boolean
 }
 
 /** A piece of a log snapshot, in order, one in flight (paper, section 7). */
@@ -214,7 +217,8 @@ export type Message =
  * - `NotReady`: the leader has not committed an entry of its term yet.
  * - `ChangeInProgress`: a membership change is not finished.
  * - `BadConfiguration`: no voters, too many members, or learners among the voters.
- * - `NotCaughtUp`: a new voter lacks more than `catchUpEntriesMax` entries; add it as a learner first.
+ * - `NotCaughtUp`: a new voter lacks more than `catchUpEntriesMax` entries, or a voter casts no votes yet because it joins or
+ *   has lost its log (that `force` does not skip: the cluster could stand still for ever); add it as a learner first.
  * - `NoQuorum`: a majority of the new voters was not heard from lately.
  * - `BadTarget`: leadership can only go to another voter.
  * - `VersionUnsupported`: some member cannot apply that version, or it is below the one in force.

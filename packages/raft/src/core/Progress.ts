@@ -34,6 +34,8 @@ export class Progress {
   round = 0
   /** Highest code version that the peer can apply; -1: not heard yet. */
   supports = -1
+  /** Casts no votes yet; undefined: not heard yet. */
+  recovering: boolean | undefined = undefined
   /** Clock when the last append was sent, in ticks. */
   appendedAt = -Infinity
   /** Commit index last told, and the one that a client at the peer waits for. */

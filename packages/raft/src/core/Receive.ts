@@ -116,6 +116,7 @@ const staleLeader = (s: State, message: Append | Heartbeat | SnapshotPiece): voi
     term: s.term,
     round: 0,
     stamp: -1,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }

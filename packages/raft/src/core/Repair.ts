@@ -118,7 +118,8 @@ export const lostLog = (s: State, message: Heartbeat): void => {
     damaged: true,
     wantsSnapshot: false,
     stamp: message.stamp,
-    supports: s.supports
+    supports: s.supports,
+    recovering: s.recoverTo > 0
   })
 }
 

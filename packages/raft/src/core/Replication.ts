@@ -90,10 +90,11 @@ export const sendHeartbeats = (s: State, voters: boolean): void => {
   }
 }
 
-const heard = (s: State, peer: Progress, stamp: number, supports: number): void => {
+const heard = (s: State, peer: Progress, message: AppendReply | HeartbeatReply): void => {
   peer.heardAt = s.now
-  peer.stamp = Math.max(peer.stamp, stamp)
-  if (supports >= 0) peer.supports = supports
+  peer.stamp = Math.max(peer.stamp, message.stamp)
+  peer.supports = message.supports
+  peer.recovering = message.recovering
 }
 
 /** The last index, at most `index`, whose term is at most `term`: where the logs can meet (fast back-off, 5.3). */
@@ -106,7 +107,7 @@ export const meetingPoint = (s: State, index: Index, term: Term): Index => {
 export const receiveAppendReply = (s: State, message: AppendReply): void => {
   const peer = s.progress.get(message.from)
   if (peer === undefined) return
-  heard(s, peer, message.stamp, message.supports)
+  heard(s, peer, message)
   s.replicate = true
   if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
   if (message.damaged) return peer.regress(message.hintIndex, s.log.lastIndex)
@@ -137,7 +138,7 @@ const wantSnapshot = (s: State, peer: Progress, atLeast: Index): void => {
 export const receiveHeartbeatReply = (s: State, message: HeartbeatReply): void => {
   const peer = s.progress.get(message.from)
   if (peer === undefined) return
-  heard(s, peer, message.stamp, message.supports)
+  heard(s, peer, message)
   if (peer.state === "probe") {
     if (message.stamp > peer.appendedAt) {
       peer.probing = false

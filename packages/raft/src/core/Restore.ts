@@ -82,6 +82,10 @@ const fillLog = (s: State, restored: Restored): void => {
   // Of the tail kept below the snapshot that is of use which reaches up to it whole.
   let start = base
   for (let at = entries.findLastIndex(({ index }) => index <= base); entries[at]?.index === start; at--) start--
+  // What is not taken back need not stay on the disk, damage in it least of all.
+  if (start > 0 && ((entries[0]?.index ?? Infinity) <= start || damaged.some(({ from }) => from <= start))) {
+    s.compactPending = start
+  }
   s.log = new Log(start, start === base ? (snapshot?.term ?? 0) : TERM_UNKNOWN)
   for (const entry of entries) {
     if (entry.index <= start) continue
