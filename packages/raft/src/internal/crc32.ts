@@ -17,3 +17,7 @@ export const crc32 = (bytes: Uint8Array, from = 0, to = bytes.length, seed = 0):
   for (let at = from; at < to; at++) value = (value >>> 8) ^ table[(value ^ bytes[at]!) & 0xff]!
   return ~value >>> 0
 }
+
+/** Checksum of a snapshot piece: bound to its place, so that pieces that changed places are damage. */
+export const pieceCrc32 = (bytes: Uint8Array, index: number, offset: number): number =>
+  crc32(bytes, 0, bytes.length, (Math.imul(index, 0x9e3779b1) ^ offset) >>> 0)

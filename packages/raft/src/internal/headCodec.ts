@@ -24,26 +24,31 @@ export interface Head {
   readonly truncations: ReadonlyArray<{ readonly seq: number; readonly from: Index }>
 }
 
-export const encodeChecked = (value: unknown): Uint8Array => {
+/** What the bytes describe. Part of the checksum: a page in the wrong place is damage, whatever it holds. */
+export type Kind = "head" | "headCopy" | "snapshot" | "snapshotCopy" | "mark"
+
+const seeds: Record<Kind, number> = { head: 1, headCopy: 2, snapshot: 3, snapshotCopy: 4, mark: 5 }
+
+export const encodeChecked = (kind: Kind, value: unknown): Uint8Array => {
   const text = Buffer.from(JSON.stringify(value))
   const bytes = Buffer.alloc(text.length + 4)
   text.copy(bytes)
-  bytes.writeUInt32LE(crc32(text), text.length)
+  bytes.writeUInt32LE(crc32(text, 0, text.length, seeds[kind]), text.length)
   return bytes
 }
 
 /** The value, or `undefined` if the bytes are not what `encodeChecked` wrote. The type is the caller's claim. */
-export const decodeChecked = <A>(bytes: Uint8Array | undefined): A | undefined => {
+export const decodeChecked = <A>(kind: Kind, bytes: Uint8Array | undefined): A | undefined => {
   if (bytes === undefined || bytes.length < 4) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = bytes.length - 4
-  if (crc32(bytes, 0, length) !== buffer.readUInt32LE(length)) return undefined
+  if (crc32(bytes, 0, length, seeds[kind]) !== buffer.readUInt32LE(length)) return undefined
   return JSON.parse(buffer.toString("utf8", 0, length))
 }
 
 /** A head, with what JSON leaves out put back. */
-export const decodeHead = (bytes: Uint8Array | undefined): Head | undefined => {
-  const head = decodeChecked<Head>(bytes)
+export const decodeHead = (kind: Kind, bytes: Uint8Array | undefined): Head | undefined => {
+  const head = decodeChecked<Head>(kind, bytes)
   return head && { ...head, hardState: { ...head.hardState, vote: head.hardState.vote } }
 }
 

@@ -18,7 +18,7 @@ import {
   type Stage
 } from "../LogStorage.ts"
 import { encodeBatch } from "./batchCodec.ts"
-import { crc32 } from "./crc32.ts"
+import { pieceCrc32 } from "./crc32.ts"
 
 /** Longest batch in bytes; one entry always fits. Small enough that rewriting one at a truncation costs little. */
 export const batchBytesMax = 256 * 1024
@@ -97,7 +97,14 @@ export const encodePiece = (
   piece: { readonly meta: SnapshotMeta; readonly offset: number; readonly data: Uint8Array }
 ): Command & { readonly op: "storePiece" } => {
   const data = Uint8Array.from(piece.data)
-  return { op: "storePiece", stage, meta: piece.meta, offset: piece.offset, data, crc: crc32(data) }
+  return {
+    op: "storePiece",
+    stage,
+    meta: piece.meta,
+    offset: piece.offset,
+    data,
+    crc: pieceCrc32(data, piece.meta.index, piece.offset)
+  }
 }
 
 /** Buffers that may be moved to the worker with the command. */

@@ -15,7 +15,7 @@ import {
   type Stage
 } from "../LogStorage.ts"
 import { decodeBatch } from "./batchCodec.ts"
-import { crc32 } from "./crc32.ts"
+import { pieceCrc32 } from "./crc32.ts"
 import { encodeChecked, type Head, withTruncation } from "./headCodec.ts"
 import { LogExtent, pieceRefusal, type Staged, subtract, unite, type WorkShape } from "./logExtent.ts"
 import { type Command, type EncodedWork, encodeEntries, type Value } from "./sqliteCommands.ts"
@@ -231,11 +231,10 @@ export class SqliteEngine {
     const { damaged, first, last } = this.#extent
     const seq = this.#head.seq + 1
     this.#set({ seq, first, last, damaged, tail: last < first ? null : this.#head.tail })
-    const body = encodeChecked(this.#head)
-    this.#statement(sql.head).run(body)
+    this.#statement(sql.head).run(encodeChecked("head", this.#head))
     const { recoverTo, term, vote } = this.#head.hardState
     if (term !== before.term || vote !== before.vote || recoverTo !== before.recoverTo) {
-      this.#statement(sql.headCopy).run(body)
+      this.#statement(sql.headCopy).run(encodeChecked("headCopy", this.#head))
     }
     this.#database.exec("COMMIT")
     this.#walBytes += 2 * pageBytes
@@ -244,7 +243,8 @@ export class SqliteEngine {
 
   #storePiece({ crc, data, meta, offset, stage }: Command & { op: "storePiece" }): undefined {
     refuseIf(pieceRefusal(this.staged[stage], { meta, offset, data }))
-    if (crc32(data) !== crc) throw new Failure(new IoFailed({ kind: "write", detail: "a piece was damaged in memory" }))
+    if (pieceCrc32(data, meta.index, offset) !== crc)
+      throw new Failure(new IoFailed({ kind: "write", detail: "a piece was damaged in memory" }))
     let staged = this.staged[stage]
     // Not durable yet: the sync of `install` or `adopt` takes it along.
     this.#database.exec("PRAGMA synchronous = NORMAL")
@@ -253,9 +253,8 @@ export class SqliteEngine {
       if (staged !== undefined) this.#statement(sql.stage).run("dropped", staged.row)
       this.#sweepDue = true
       const row = Number(this.#statement(sql.newRow).get()!["id"])
-      const body = encodeChecked(meta)
-      this.#statement(sql.snapshot).run(row, stage, body)
-      this.#statement(sql.snapshotCopy).run(row, body)
+      this.#statement(sql.snapshot).run(row, stage, encodeChecked("snapshot", meta))
+      this.#statement(sql.snapshotCopy).run(row, encodeChecked("snapshotCopy", meta))
       staged = { row, meta, length: 0 }
     }
     if (data.length > 0) this.#statement(sql.piece).run(staged.row, offset, data.length, crc, data)
@@ -309,7 +308,7 @@ export class SqliteEngine {
       const body = piece?.["body"]
       if (!(body instanceof Uint8Array) || piece!["start"] !== at)
         throw mismatch(`${at} of ${meta.bytes} bytes are stored`)
-      if (crc32(body) !== piece!["crc"]) throw mismatch(`the piece at ${at} fails its checksum`)
+      if (pieceCrc32(body, meta.index, at) !== piece!["crc"]) throw mismatch(`the piece at ${at} fails its checksum`)
       at += body.length
     }
     return staged
@@ -323,8 +322,8 @@ export class SqliteEngine {
     for (let at = offset; at < end;) {
       const piece = this.#statement(sql.pieceAt).get(own.row, at)
       const body = piece?.["body"]
-      if (!(body instanceof Uint8Array) || crc32(body) !== piece!["crc"]) return undefined
-      const start = Number(piece!["start"])
+      const start = Number(piece?.["start"])
+      if (!(body instanceof Uint8Array) || pieceCrc32(body, index, start) !== piece!["crc"]) return undefined
       if (at >= start + body.length) return undefined
       parts.push(body.subarray(at - start, end - start))
       at = start + body.length

@@ -2,7 +2,7 @@
  * The SQLite file of a log: how it is recognised, created and opened, and its mark beside it. I/O, synchronous.
  *
  * Format 1. `application_id` "WFTR", `user_version` 1. Tables, each a tree of pages of its own:
- * - `head(id = 1, body)`: `Head`, rewritten by every write; `head_copy(id = 1, body)`: the same bytes, rewritten whenever
+ * - `head(id = 1, body)`: `Head`, rewritten by every write; `head_copy(id = 1, body)`: the same, rewritten whenever
  *   term, vote or `recoverTo` change, so that one damaged page does not take the vote away;
  * - `batch(first, body)`: consecutive entries, see `batchCodec.ts`;
  * - `snapshot(id, stage, body)` and `snapshot_copy(id, body)`: descriptions; `piece(no, snapshot, start, length, crc, body)`.
@@ -119,9 +119,8 @@ export const createFile = (ports: FilePorts, file: string, fill: (database: Data
 }
 
 export const putHead = (database: DatabasePort, head: Head): void => {
-  const body = encodeChecked(head)
-  database.prepare("INSERT OR REPLACE INTO head (id, body) VALUES (1, ?)").run(body)
-  database.prepare("INSERT OR REPLACE INTO head_copy (id, body) VALUES (1, ?)").run(body)
+  database.prepare("INSERT OR REPLACE INTO head (id, body) VALUES (1, ?)").run(encodeChecked("head", head))
+  database.prepare("INSERT OR REPLACE INTO head_copy (id, body) VALUES (1, ?)").run(encodeChecked("headCopy", head))
 }
 
 export const createLog = (ports: FilePorts, file: string, head: Head): void =>
@@ -163,7 +162,7 @@ export class Mark {
     const heads = [0, markSlotBytes].flatMap((at) => {
       const size = at + 4 <= length ? bytes.readUInt32LE(at) : 0
       const whole = size > 0 && size <= markSlotBytes - 4 && at + 4 + size <= length
-      const head = whole ? decodeHead(bytes.subarray(at + 4, at + 4 + size)) : undefined
+      const head = whole ? decodeHead("mark", bytes.subarray(at + 4, at + 4 + size)) : undefined
       return head === undefined ? [] : [head]
     })
     return heads.sort((a, b) => b.seq - a.seq)[0]
@@ -172,7 +171,7 @@ export class Mark {
   /** After the write is durable. Cost: some microseconds, no sync. */
   write(head: Head): void {
     // What is damaged is known from the log itself and could be long.
-    const body = encodeChecked({ ...head, damaged: [] })
+    const body = encodeChecked("mark", { ...head, damaged: [] })
     const bytes = Buffer.alloc(4 + body.length)
     bytes.writeUInt32LE(body.length, 0)
     bytes.set(body, 4)

@@ -84,9 +84,8 @@ const rebuild = (ports: FilePorts, file: string, old: DatabasePort, found: Scan)
 }
 
 const copySnapshot = (from: DatabasePort, to: DatabasePort, { meta, row, whole }: FoundSnapshot): void => {
-  const body = encodeChecked(meta)
-  to.prepare("INSERT INTO snapshot (id, stage, body) VALUES (?, 'own', ?)").run(row, body)
-  to.prepare("INSERT INTO snapshot_copy (id, body) VALUES (?, ?)").run(row, body)
+  to.prepare("INSERT INTO snapshot (id, stage, body) VALUES (?, 'own', ?)").run(row, encodeChecked("snapshot", meta))
+  to.prepare("INSERT INTO snapshot_copy (id, body) VALUES (?, ?)").run(row, encodeChecked("snapshotCopy", meta))
   if (!whole) return
   const read = from.prepare("SELECT length, crc, body FROM piece WHERE snapshot = ? AND start = ?")
   const insert = to.prepare("INSERT INTO piece (snapshot, start, length, crc, body) VALUES (?, ?, ?, ?, ?)")

@@ -8,7 +8,7 @@
 import type { DamagedRange, Entry, Index, SnapshotMeta } from "../core/Types.ts"
 import { HardStateDamaged } from "../LogStorage.ts"
 import { decodeBatch, type DecodedBatch } from "./batchCodec.ts"
-import { crc32 } from "./crc32.ts"
+import { pieceCrc32 } from "./crc32.ts"
 import { decodeChecked, decodeHead, type Head } from "./headCodec.ts"
 import { unite } from "./logExtent.ts"
 import { Failure, isCorrupt } from "./sqliteFile.ts"
@@ -67,8 +67,8 @@ const bytesOf = (row: Row | undefined, column: string): Uint8Array | undefined =
 }
 
 const readHead = (reader: Reader): { readonly head: Head; readonly rebuilt: boolean } => {
-  const head = decodeHead(bytesOf(reader.row("SELECT body FROM head WHERE id = 1"), "body"))
-  const copy = decodeHead(bytesOf(reader.row("SELECT body FROM head_copy WHERE id = 1"), "body"))
+  const head = decodeHead("head", bytesOf(reader.row("SELECT body FROM head WHERE id = 1"), "body"))
+  const copy = decodeHead("headCopy", bytesOf(reader.row("SELECT body FROM head_copy WHERE id = 1"), "body"))
   if (head === undefined && copy === undefined) {
     throw new Failure(new HardStateDamaged({ detail: "the head and its copy fail their checksums" }))
   }
@@ -166,7 +166,7 @@ const readSnapshot = (
   body: Uint8Array | undefined
 ): FoundSnapshot | undefined => {
   const copy = bytesOf(reader.row("SELECT body FROM snapshot_copy WHERE id = ?", row), "body")
-  const meta = decodeChecked<SnapshotMeta>(body) ?? decodeChecked<SnapshotMeta>(copy)
+  const meta = decodeChecked<SnapshotMeta>("snapshot", body) ?? decodeChecked<SnapshotMeta>("snapshotCopy", copy)
   if (meta === undefined) return undefined
   let length = 0
   let whole = true
@@ -177,7 +177,7 @@ const readSnapshot = (
     const data = bytesOf(piece, "body")
     if (piece === undefined || data === undefined) break
     if (data.length === 0) break
-    if (data.length !== piece["length"] || crc32(data) !== piece["crc"]) whole = false
+    if (data.length !== piece["length"] || pieceCrc32(data, meta.index, length) !== piece["crc"]) whole = false
     length += data.length
   }
   return { row, stage, meta, whole: whole && length === meta.bytes, length }
