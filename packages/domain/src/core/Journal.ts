@@ -210,7 +210,11 @@ export class Journal {
         this.deletedRanges!.pop()
         if (this.deletedRanges!.length === 0) this.deletedRanges = undefined
       } else if (reads) {
-        if (step.tag === 1) step.entry.read = false
+        if (step.tag === 1) {
+          step.entry.read = false
+          // A value of an unacknowledged request is as of a moment in the local order: not kept for later.
+          if (step.entry.origin !== undefined) step.entry.known = false
+        }
         else {
           this.ranges!.pop()
           if (this.ranges!.length === 0) this.ranges = undefined

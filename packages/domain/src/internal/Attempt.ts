@@ -88,6 +88,7 @@ export class Attempt implements TxView, TransactionHandle {
   /** Makes `entry.base` known, as of the snapshot, and part of the read set. */
   private load(entry: JournalEntry): void {
     if (!entry.known) this.reader.cell(this, entry)
+    if (!entry.read && this.transacting.isGuarded) this.transacting.footprint?.addKey(entry.key)
     this.journal.markRead(entry)
   }
 
@@ -215,6 +216,7 @@ export class Attempt implements TxView, TransactionHandle {
   private addFootprint(range: Range, entries: ReadonlyArray<Entry>, last: Key | undefined): void {
     const { end, start } = range
     const position = this.reader.position
+    if (this.transacting.isGuarded) this.transacting.footprint?.addRange(start, end)
     if (last === undefined) this.journal.addRange({ start, end, entries, position })
     else if (range.reverse === true) this.journal.addRange({ start: last, end, entries, position })
     else this.journal.addRange({ start, end: `${last}\0`, entries, position })

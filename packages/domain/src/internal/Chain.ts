@@ -103,11 +103,11 @@ export class Chain {
 
   /**
    * Publishes a request whose reads hold on the chain: `standsHere` says that `reach` found so. With nothing open, its own
-   * snapshot may begin a lineage.
+   * snapshot may begin a lineage, unless it stands on requests of an older one.
    */
   publish(pending: Pending, standsHere: boolean, known: Version): void {
     if (!standsHere) {
-      if (this.open > 0) return
+      if (this.open > 0 || pending.reads.some((entry) => entry.origin !== undefined)) return
       const version = pending.base >= 0 ? pending.base : known
       if (version < 0) return
       this.restart(version)

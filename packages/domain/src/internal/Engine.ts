@@ -1,7 +1,8 @@
 /**
  * The engine of one store: what its transactions share. One per opened backend (namespace) and process.
  */
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
@@ -9,10 +10,14 @@ import type { Backend, SyncLane } from "../Backend.ts"
 import type { Limits } from "../core/Limits.ts"
 import type { Version } from "../core/Version.ts"
 import type { StoreError } from "../StoreError.ts"
+import type { Journal } from "../core/Journal.ts"
 import { AsyncReader } from "./AsyncReader.ts"
+import { commitJournalSync } from "./commitSync.ts"
 import { Feed } from "./Feed.ts"
+import { Guards } from "./Guards.ts"
 import { Pipeline } from "./Pipeline.ts"
 import { SyncReader, type Reader } from "./Reader.ts"
+import { Tickets } from "./Tickets.ts"
 import { Turns } from "./Turns.ts"
 import { lookAgain } from "./wait.ts"
 import { Waiters } from "./Waiters.ts"
@@ -23,9 +28,18 @@ export interface EngineOptions {
   readonly turnHoldMillis: number
   /** How long an interrupted or timed-out caller waits for the outcome of a commit that was sent. Default 5,000. */
   readonly commitGraceMillis: number
+  /** A starving transaction's guard is passed by after this long, while others wait for it. Default 1,000. */
+  readonly guardHoldMillis: number
+  /** A turn cell of another process is removed after this long, by this process's clock. Default 1,000. */
+  readonly turnLimitMillis: number
 }
 
-export const defaultOptions: EngineOptions = { turnHoldMillis: 5, commitGraceMillis: 5_000 }
+export const defaultOptions: EngineOptions = {
+  turnHoldMillis: 5,
+  commitGraceMillis: 5_000,
+  guardHoldMillis: 1_000,
+  turnLimitMillis: 1_000
+}
 
 /** Plain counts, for metrics and tests. */
 export interface EngineStats {
@@ -55,6 +69,8 @@ export class Engine {
   sequence = 0
   births = 0
   readonly turns: Turns
+  readonly guards: Guards
+  readonly tickets: Tickets
   readonly waiters: Waiters = new Waiters()
   readonly reader: Reader
   /** Where the store answers later: the way of requests to it, and the feed for waiters. */
@@ -94,6 +110,8 @@ export class Engine {
       () => this.fork(this.sweepTurns),
       (task) => this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(task)))
     )
+    this.guards = new Guards(() => this.fork(this.sweepGuards))
+    this.tickets = new Tickets(this)
     if (backend.sync !== undefined) this.reader = new SyncReader(this, backend.sync)
     else {
       this.pipeline = new Pipeline(this)
@@ -107,6 +125,28 @@ export class Engine {
       this.turns.sweep() ? this.sweepTurns : Effect.void
     )
   )
+
+  private readonly sweepGuards: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(Effect.sleep(this.options.guardHoldMillis), () => (this.guards.sweep() ? this.sweepGuards : Effect.void))
+  )
+
+  /** The clock the store was opened with. */
+  clock(): Clock.Clock {
+    return Context.get(this.context, Clock.Clock)
+  }
+
+  /** Commits a request of the engine itself. Its version, or the store's when what it read had changed. */
+  commitJournal(journal: Journal): Effect.Effect<Version, StoreError> {
+    return Effect.suspend(() => {
+      const { pipeline } = this
+      if (pipeline === undefined) return commitJournalSync(this, journal)
+      const pending = pipeline.enqueueJournal(journal, this.clock().currentTimeMillisUnsafe())
+      return Effect.flatMap(pipeline.resolved(pending), () => {
+        const resolution = pending.resolution!
+        return resolution._tag === "Failed" ? Effect.fail(resolution.error) : Effect.succeed(pending.version)
+      })
+    })
+  }
 
   /** Runs in the store's scope: ends with the store, not with the caller. */
   fork(effect: Effect.Effect<unknown, StoreError>): void {
@@ -123,7 +163,10 @@ export class Engine {
 
   /** After an own commit took effect at `version`. */
   advance(version: Version): void {
-    if (version > this.lastVersion + 1) this.foreignVersion = version - 1
+    if (version > this.lastVersion + 1) {
+      this.foreignVersion = version - 1
+      if (this.pipeline !== undefined) this.tickets.notice()
+    }
     this.lastVersion = version
   }
 

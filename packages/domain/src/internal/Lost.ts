@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { Key } from "../core/Key.ts"
 import { toSchedule, type Conflict } from "../RetryPolicy.ts"
+import type { StoreError } from "../StoreError.ts"
 import { RetriesExhausted } from "../TxError.ts"
 import type { Attempt, Stale } from "./Attempt.ts"
 import type { Losses, Transacting } from "./Transacting.ts"
@@ -19,6 +20,13 @@ const backOffMaxMillis = 64
 
 /** Keys a transaction takes turns on at most; beyond, conflicts are so wide that turns no longer order them. */
 const turnKeysMax = 64
+
+/** Lost attempts after which the local guard is taken; fewer when turns cannot help, since too many keys were lost on. */
+const guardAfter = 3
+const guardAfterWide = 2
+
+/** Attempts lost to other processes after which they are made to wait by a turn cell. */
+const ticketAfter = 2
 
 export const lost = (transacting: Transacting, attempt: Attempt): Effect.Effect<void, any> =>
   Effect.suspend(() => {
@@ -36,9 +44,37 @@ export const lost = (transacting: Transacting, attempt: Attempt): Effect.Effect<
     const after = policy === undefined ? backOff(stale, losses) : step(transacting, losses, stale)
     transacting.number++
     transacting.reason = "conflict"
-    const taking = takeTurns(transacting, losses, stale)
-    return after === undefined ? taking : Effect.andThen(after, taking)
+    const next = Effect.suspend(() => goAhead(transacting, attempt, losses, stale))
+    return after === undefined ? next : Effect.andThen(after, next)
   })
+
+/** Turns on the keys lost on; after more losses the local guard; after foreign ones a turn cell for the other processes. */
+const goAhead = (
+  transacting: Transacting,
+  attempt: Attempt,
+  losses: Losses,
+  stale: Stale
+): Effect.Effect<void, StoreError> => {
+  const { engine, options } = transacting
+  const footprint = transacting.widen(attempt.journal)
+  const lostCount = losses.local + losses.foreign
+  const isWide = losses.keys.size > turnKeysMax
+  if (lostCount < (isWide ? guardAfterWide : guardAfter)) return takeTurns(transacting, losses, stale)
+  transacting.releaseTurns()
+  transacting.isGuarded = true
+  const guarded = engine.guards.acquire(transacting)
+  if (losses.foreign < ticketAfter || options.escalate === false) return guarded
+  // What it guarded was not all it reads: then the whole namespace.
+  if (transacting.ticket !== undefined) {
+    engine.tickets.leave(transacting.ticket)
+    transacting.ticket = undefined
+    footprint.addAll()
+  }
+  return Effect.flatMap(Effect.andThen(guarded, engine.tickets.enter(footprint)), (ticket) => {
+    transacting.ticket = ticket
+    return Effect.void
+  })
+}
 
 const makeLosses = (transacting: Transacting): Losses => ({
   keys: new Set(),

@@ -2,7 +2,7 @@
  * A request of this process on its way to the store, and the overlay of what such requests will have written.
  */
 import type { CommitRequest, RangeCheck, ReadCheck, Write } from "../core/Commit.ts"
-import { keyAndVersion, type JournalEntry, type RangeRead } from "../core/Journal.ts"
+import { keyAndVersion, type Journal, type JournalEntry, type RangeRead } from "../core/Journal.ts"
 import { prefixEnd, type Key } from "../core/Key.ts"
 import type { Value } from "../core/Value.ts"
 import type { Version } from "../core/Version.ts"
@@ -35,11 +35,11 @@ export class Pending {
   resolution: Resolution | undefined = undefined
   private observers: Array<(resolution: Resolution) => void> | undefined = undefined
 
-  constructor(position: number, attempt: Attempt, writes: ReadonlyArray<Write>, atMillis: number) {
+  constructor(position: number, base: Version, journal: Journal, writes: ReadonlyArray<Write>, atMillis: number) {
     this.position = position
-    this.base = attempt.version
-    this.reads = attempt.journal.entries.filter((entry) => entry.read)
-    this.ranges = attempt.journal.ranges ?? []
+    this.base = base
+    this.reads = journal.entries.filter((entry) => entry.read)
+    this.ranges = journal.ranges ?? []
     this.writes = writes
     this.atMillis = atMillis
   }

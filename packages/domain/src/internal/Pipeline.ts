@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { CommitRequest, Reply, Write } from "../core/Commit.ts"
+import type { Journal } from "../core/Journal.ts"
 import type { Version } from "../core/Version.ts"
 import * as StoreError from "../StoreError.ts"
 import type { Attempt, Stale } from "./Attempt.ts"
@@ -52,16 +53,28 @@ export class Pipeline {
       const overwritten = this.chain.overwritten(attempt)
       if (overwritten !== undefined) return overwrittenBy(overwritten)
     }
-    const pending = new Pending(++this.position, attempt, writes, atMillis)
+    const pending = new Pending(++this.position, attempt.version, attempt.journal, writes, atMillis)
     if (writes.length > 0) {
       this.chain.publish(pending, reached === "here", this.engine.lastVersion)
       this.overlay.add(pending)
     }
+    this.push(pending)
+    return pending
+  }
+
+  /** Queues a request of the engine itself: its writes are never shown before they are acknowledged. */
+  enqueueJournal(journal: Journal, atMillis: number): Pending {
+    const pending = new Pending(++this.position, -1, journal, journal.writes(), atMillis)
+    this.overlay.add(pending)
+    this.push(pending)
+    return pending
+  }
+
+  private push(pending: Pending): void {
     this.queue.push(pending)
     const wake = this.wakeFlusher
     this.wakeFlusher = undefined
     wake?.()
-    return pending
   }
 
   /** Takes a request back that was not sent yet; `false` when it is too late. */

@@ -12,6 +12,7 @@ import { Transaction } from "../Transaction.ts"
 import { Attempt } from "./Attempt.ts"
 import { NamespaceMismatch } from "./defects.ts"
 import type { Engine } from "./Engine.ts"
+import { checked, fencesOf } from "./Fences.ts"
 import { lost } from "./Lost.ts"
 import type { Opening, OperationSpec } from "./Operation.ts"
 import { needsCheck, settleOrigins, submit } from "./commitAsync.ts"
@@ -81,7 +82,9 @@ const thrownExit = (thrown: unknown, attempt: Attempt, mark: number): Exit.Exit<
 
 /** An operation that is its own transaction: on a store in memory one step, no frame, no context. */
 const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: AnyFiber): AnyEffect => {
-  if (engine.sync === undefined) return transactOn(spec, engine, fiber, spec.label, {})
+  const fences = fencesOf(fiber.context, engine)
+  if (fences.length > 0) return transactOn(checked(spec, spec.store, fences), engine, fiber, spec.label, {})
+  if (engine.sync === undefined || isGuarding(engine)) return transactOn(spec, engine, fiber, spec.label, {})
   const transacting = new Transacting(engine, fiber, spec.label)
   transacting.tookTurn = true
   const attempt = new Attempt(engine, transacting)
@@ -98,6 +101,11 @@ const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: Any
   }
 }
 
+const isGuarding = (engine: Engine): boolean => {
+  engine.tickets.refreshSync()
+  return engine.guards.any
+}
+
 // Transactions ---------------------------------------------------------------------------------------------------------
 
 /** Runs `self` as a transaction, or as a part of the one it stands in. */
@@ -105,7 +113,11 @@ export const transact = (self: AnyEffect, store: StoreKey<any>, options: Transac
   Effect.withFiber((fiber: AnyFiber): AnyEffect => {
     const attempt = attemptOf(fiber)
     const engine = engineOf(fiber, store)
-    if (attempt === undefined) return transactOn(self, engine, fiber, options.label, options)
+    if (attempt === undefined) {
+      const fences = fencesOf(fiber.context, engine)
+      const body = fences.length === 0 ? self : checked(self, store, fences)
+      return transactOn(body, engine, fiber, options.label, options)
+    }
     if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(options.label ?? "transaction", store.key))
     return joinBody(self, attempt)
   })
@@ -134,7 +146,7 @@ const transactOn = (
   return Effect.onExit(startAttempt(transacting, self), () => {
     fiber.setContext(transacting.context)
     transacting.endAttempt()
-    transacting.releaseTurns()
+    transacting.releaseAll()
     return Effect.void
   })
 }
@@ -158,8 +170,24 @@ const ended = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit
   if (transacting.engine.pipeline !== undefined) return endedAsync(transacting, attempt, self, exit)
   if (attempt.retrying) return blocked(transacting, attempt, self)
   if (Exit.isFailure(exit)) return isSignal(exit.cause) ? again(transacting, attempt, self) : exit
+  return settleGuarded(transacting, attempt, self, exit)
+}
+
+const settleGuarded = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit: Exit.Exit<any, any>): AnyEffect => {
+  if (isHeldBack(transacting, attempt)) {
+    transacting.releaseTurns()
+    return Effect.flatMap(transacting.engine.guards.changed, () => settleGuarded(transacting, attempt, self, exit))
+  }
   const settled = settleSync(transacting, attempt, exit)
   return attempt.stale === undefined ? settled : again(transacting, attempt, self)
+}
+
+/** Whether this commit has to wait for a transaction that is let through. */
+const isHeldBack = (transacting: Transacting, attempt: Attempt): boolean => {
+  const { engine } = transacting
+  if (engine.sync !== undefined) engine.tickets.refreshSync()
+  if (!engine.guards.any || !attempt.journal.hasWrites || transacting.ticket !== undefined) return false
+  return engine.guards.blocks(transacting, attempt.journal.writes())
 }
 
 /** The next attempt, after what `lost` makes of this one. */
@@ -171,7 +199,7 @@ const again = (transacting: Transacting, attempt: Attempt, self: AnyEffect): Any
 /** The body asked to wait. All requests that it stands on are resolved. */
 const blocked = (transacting: Transacting, attempt: Attempt, self: AnyEffect): AnyEffect => {
   transacting.engine.stats.waits++
-  transacting.releaseTurns()
+  transacting.releaseAll()
   return Effect.flatMap(waitForChange(transacting.engine, attempt), () => {
     transacting.endAttempt()
     transacting.number++
@@ -210,6 +238,10 @@ const endedAsync = (
   if (writes.length === 0 && !needsCheck(attempt)) {
     engine.stats.readOnly++
     return exit
+  }
+  if (writes.length > 0 && isHeldBack(transacting, attempt)) {
+    transacting.releaseTurns()
+    return Effect.flatMap(engine.guards.changed, () => endedAsync(transacting, attempt, self, exit))
   }
   return Effect.flatMap(submit(transacting, attempt, writes), (resolution): AnyEffect => {
     switch (resolution._tag) {

@@ -7,13 +7,15 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { Footprint } from "../core/Footprint.ts"
 import type { Key } from "../core/Key.ts"
 import type { Version } from "../core/Version.ts"
 import type { Policy } from "../RetryPolicy.ts"
+import type { Journal } from "../core/Journal.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
+import type { Guarded } from "./Guards.ts"
 import type { StoreKey } from "./StoreShape.ts"
-import type { TurnTaker } from "./Turns.ts"
 
 /** What `transactWith` and `Tx.fn` take. */
 export interface TransactOptions {
@@ -42,7 +44,7 @@ export interface Losses {
   step: ((now: number, input: never) => Effect.Effect<unknown, unknown, unknown>) | undefined
 }
 
-export class Transacting implements TurnTaker {
+export class Transacting implements Guarded {
   readonly engine: Engine
   readonly fiber: Fiber.Fiber<any, any>
   readonly label: string | undefined
@@ -61,6 +63,12 @@ export class Transacting implements TurnTaker {
   /** Version of the commit once it is known, for hooks: that of the stamps of what was appended. */
   committedAt: Version = -1
   losses: Losses | undefined = undefined
+  /** What it read in lost attempts, and with the guard in the running one. */
+  footprint: Footprint | undefined = undefined
+  /** Whether it waits for or has the local guard. */
+  isGuarded = false
+  /** The turn cell that makes other processes wait. */
+  ticket: Key | undefined = undefined
 
   constructor(
     engine: Engine,
@@ -90,6 +98,27 @@ export class Transacting implements TurnTaker {
 
   releaseTurns(): void {
     if (this.turns.length > 0) this.engine.turns.release(this, this.turns)
+  }
+
+  /** Adds what an attempt read to the footprint. */
+  widen(journal: Journal): Footprint {
+    const footprint = (this.footprint ??= new Footprint())
+    for (const entry of journal.entries) if (entry.read) footprint.addKey(entry.key)
+    for (const { end, start } of journal.ranges ?? []) footprint.addRange(start, end)
+    return footprint
+  }
+
+  /** Lets everybody go on who waited for this transaction. */
+  releaseAll(): void {
+    this.releaseTurns()
+    if (this.isGuarded) {
+      this.isGuarded = false
+      this.engine.guards.release(this)
+    }
+    if (this.ticket !== undefined) {
+      this.engine.tickets.leave(this.ticket)
+      this.ticket = undefined
+    }
   }
 
   /** Ends the present attempt: its view is dead from now on, its snapshot let go. */

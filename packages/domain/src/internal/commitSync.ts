@@ -2,7 +2,10 @@
  * The commit of an attempt on a store in memory: one call, no suspension, so nothing can come between or interrupt it.
  */
 import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import type { CommitRequest, Refused, Reply } from "../core/Commit.ts"
+import type { Journal } from "../core/Journal.ts"
+import type { Version } from "../core/Version.ts"
 import * as StoreError from "../StoreError.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
@@ -47,6 +50,24 @@ const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.Stor
     case "Refused":
       return refusedError(reply)
   }
+}
+
+/** Commits a request of the engine itself on a store in memory. */
+export const commitJournalSync = (engine: Engine, journal: Journal): Effect.Effect<Version, StoreError.StoreError> => {
+  const sync = engine.sync!
+  const sequence = ++engine.sequence
+  const reply = sync.commitOne({
+    id: { session: engine.session, sequence },
+    resolvedBelow: sequence,
+    base: sync.version(),
+    atMillis: engine.clock().currentTimeMillisUnsafe(),
+    reads: journal.readChecks(),
+    ranges: [],
+    writes: journal.writes()
+  })
+  if (reply._tag === "Refused") return Effect.fail(refusedError(reply))
+  if (reply._tag === "Committed") engine.advance(reply.version)
+  return Effect.succeed(reply.version)
 }
 
 /** A request that the store will never take, as the failure of its transaction. */

@@ -1,0 +1,48 @@
+/**
+ * Locks that the running flow holds in a store. Every transaction under one has the record of its request in its read set:
+ * when the record is gone, the lock was lost, and the transaction neither commits nor goes on (`Run.ts` puts the check
+ * before the body).
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Key } from "../core/Key.ts"
+import type { StoreError } from "../StoreError.ts"
+import type { Engine } from "./Engine.ts"
+import * as Operation from "./Operation.ts"
+import type { StoreKey } from "./StoreShape.ts"
+
+/** A lock that is held. */
+export interface Fence {
+  readonly engine: Engine
+  readonly recordKey: Key
+  /** Whether it was given back: what still runs under it is a mistake of the program. */
+  readonly isOver: () => boolean
+  /** Tells the holder, who is interrupted. */
+  readonly lose: () => void
+}
+
+export const Fences = Context.Reference<ReadonlyArray<Fence>>("@weft/domain/Fences", { defaultValue: () => none })
+
+const none: ReadonlyArray<Fence> = []
+
+/** The fences of a flow in one store. */
+export const fencesOf = (context: Context.Context<never>, engine: Engine): ReadonlyArray<Fence> => {
+  const fences = Context.get(context, Fences)
+  return fences.length === 0 ? none : fences.filter((fence) => fence.engine === engine)
+}
+
+/** Reads the records before a body; never ends when one is gone, since the holder is interrupted then. */
+export const checked = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  store: StoreKey<any>,
+  fences: ReadonlyArray<Fence>
+): Effect.Effect<A, E | StoreError, R> =>
+  Effect.flatMap(
+    Operation.make(store, "lock.fence", (tx) => fences.find(({ recordKey }) => tx.get(recordKey) === undefined)),
+    (lost): Effect.Effect<A, E, R> => {
+      if (lost === undefined) return self
+      if (lost.isOver()) return Effect.die(new Error("A transaction ran under a lock that was given back: join the fibers that were forked under a lock before it ends"))
+      lost.lose()
+      return Effect.never
+    }
+  )

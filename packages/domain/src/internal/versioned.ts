@@ -1,0 +1,38 @@
+/** A transaction of one operation that tells the version of its commit: that of the stamps of what it appended. */
+import * as Effect from "effect/Effect"
+import type { Version } from "../core/Version.ts"
+import type { StoreError } from "../StoreError.ts"
+import { transactWith } from "../Tx.ts"
+import * as Operation from "./Operation.ts"
+import { attemptOf } from "./Run.ts"
+import type { StoreKey } from "./StoreShape.ts"
+import type { TxView } from "./TxView.ts"
+
+/** The value of an operation that ran as a transaction of its own, and where it took effect or what it read stood. */
+export interface Versioned<A> {
+  readonly value: A
+  /** Of the commit, or of the state that was read when nothing was written. */
+  readonly version: Version
+}
+
+/** Not inside of another transaction: its version is known at the end alone. */
+export const versioned = <Id, A>(
+  store: StoreKey<Id>,
+  label: string,
+  run: (tx: TxView) => A
+): Effect.Effect<Versioned<A>, StoreError, Id> =>
+  Effect.withFiber((fiber): Effect.Effect<Versioned<A>, StoreError, Id> => {
+    if (attemptOf(fiber) !== undefined) return Effect.die(new Error(`${label} cannot run inside of a transaction`))
+    const body = Effect.flatMap(Operation.make(store, label, run), (value) =>
+      Effect.withFiber((inner) => {
+        const { transacting, version } = attemptOf(inner)!
+        return Effect.succeed({ value, transacting, snapshot: version })
+      })
+    )
+    return Effect.map(transactWith(body, { store, label }), ({ snapshot, transacting, value }) => ({
+      value,
+      // What a read-only transaction has seen of this process's own writes is acknowledged by now.
+      version:
+        transacting.committedAt >= 0 ? transacting.committedAt : Math.max(snapshot, transacting.engine.lastVersion)
+    })) as Effect.Effect<Versioned<A>, StoreError, Id>
+  })
