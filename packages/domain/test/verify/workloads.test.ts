@@ -1,4 +1,8 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { describe, expect, it } from "vitest"
+import { Backend } from "../../src/Backend.ts"
+import { Machine } from "../../src/core/Machine.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import * as FaultyBackend from "../../testing/FaultyBackend.ts"
 import * as Workloads from "../../testing/Workloads.ts"
@@ -44,12 +48,15 @@ describe("serializability", () => {
     expect(judged).toBeGreaterThanOrEqual(least)
   })
 
-  it("through a bad network: every workload is strictly serializable", async () => {
+  it("through a bad network and into new epochs: every workload is strictly serializable", async () => {
     const least = scale(3_000, 100_000)
     const injected: Partial<Record<FaultyBackend.Fault, number>> = {}
     const judged = await until(least, async (workload, seed) => {
-      const faults = FaultyBackend.make({ seed, rates: FaultyBackend.badNetwork })
-      const layer = faults.layer(MemoryBackend.layer())
+      const machine = new Machine()
+      const rates = { ...FaultyBackend.badNetwork, newEpoch: 0.005 }
+      const newEpoch = Effect.sync(() => machine.raiseEpoch())
+      const faults = FaultyBackend.make({ seed, rates, newEpoch })
+      const layer = faults.layer(Layer.succeed(Backend, MemoryBackend.of(machine)))
       const ran = await runOn(layer, workload, {
         seed,
         clients: 8,
@@ -68,7 +75,8 @@ describe("serializability", () => {
       "lateRequest",
       "duplicateRequest",
       "duplicateReply",
-      "refuse"
+      "refuse",
+      "newEpoch"
     ] as const) {
       expect(injected[fault], `${fault} of ${JSON.stringify(injected)}`).toBeGreaterThan(0)
     }

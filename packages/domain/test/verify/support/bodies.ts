@@ -36,6 +36,7 @@ export const bodies: ReadonlyArray<Body> = [
   [read("x2"), read("x1"), read("x2")],
   [range, write("x1", 5000)],
   [range, write("x3", 6000)],
+  [range, read("x2")],
   [write("x1", 7000), abort],
   [read("x1"), read("x2"), abort],
   [remove("x1"), write("x2", 8000)],

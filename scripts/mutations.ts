@@ -1,0 +1,164 @@
+/**
+ * Puts known bugs into the code, one at a time, and asks whether the named test catches each: `npm run mutations`. A bug
+ * that no test catches is a hole in the tests, so it fails. Works on a copy in a temporary folder.
+ *
+ *   node scripts/mutations.ts [--only ID,ID] [--write]
+ *
+ * Mutations are data: `packages/<name>/test/mutations/*.json`, each with `id`, `file`, `find` (occurs once), `replace`,
+ * `test` (a test file, and after ` -t ` a name) and `description` (what the bug is). `--write` writes docs/MUTATIONS.md.
+ */
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { root } from "./house/files.ts"
+
+interface Mutation {
+  readonly id: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  readonly test: string
+  readonly description: string
+}
+
+interface Caught {
+  readonly mutation: Mutation
+  readonly line: number
+  /** Name of the first test that failed; `undefined`: the bug was not caught. */
+  readonly by: string | undefined
+  readonly seconds: number
+}
+
+/** A mutated test may hang: that is caught, too. */
+const runMillisMax = 120_000
+
+const load = (): ReadonlyArray<Mutation> =>
+  Fs.globSync("packages/*/test/mutations/*.json", { cwd: root })
+    .sort()
+    .flatMap((path) => JSON.parse(Fs.readFileSync(Path.join(root, path), "utf8")) as ReadonlyArray<Mutation>)
+
+/** A copy of the packages; dependencies are shared, the packages' own links lead into the copy. */
+const copyTree = (): string => {
+  const copy = Fs.mkdtempSync(Path.join(Os.tmpdir(), "weft-mutations-"))
+  for (const name of ["package.json", "tsconfig.json", "tsconfig.base.json", "vitest.config.ts"]) {
+    Fs.copyFileSync(Path.join(root, name), Path.join(copy, name))
+  }
+  const isCode = (path: string) => !/[\\/](node_modules|dist)$/.test(path)
+  Fs.cpSync(Path.join(root, "packages"), Path.join(copy, "packages"), { recursive: true, filter: isCode })
+  const modules = Path.join(root, "node_modules")
+  Fs.mkdirSync(Path.join(copy, "node_modules", "@weft"), { recursive: true })
+  for (const name of Fs.readdirSync(modules)) {
+    if (name === "@weft" || name === ".vite" || name === ".vitest") continue
+    Fs.symlinkSync(Path.join(modules, name), Path.join(copy, "node_modules", name))
+  }
+  for (const name of Fs.readdirSync(Path.join(copy, "packages"))) {
+    Fs.symlinkSync(Path.join(copy, "packages", name), Path.join(copy, "node_modules", "@weft", name))
+  }
+  return copy
+}
+
+interface TestReport {
+  readonly numTotalTests: number
+  readonly testResults: ReadonlyArray<{
+    readonly message: string
+    readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }>
+  }>
+}
+
+/** Runs a test in the copy: its first failure, "" when all passed. Throws when the test did not run at all. */
+const runTest = (copy: string, test: string): string => {
+  const [file, name] = test.replace(/^npx vitest run /, "").split(" -t ") as [string, string | undefined]
+  const report = Path.join(copy, "report.json")
+  Fs.rmSync(report, { force: true })
+  const args = ["vitest", "run", file.trim(), "--reporter=json", `--outputFile=${report}`, "--testTimeout=30000"]
+  if (name !== undefined) args.push("-t", name.trim().replace(/^["']|["']$/g, ""))
+  const { error } = spawnSync("npx", args, { cwd: copy, stdio: "ignore", timeout: runMillisMax, killSignal: "SIGKILL" })
+  if (error !== undefined) return "(the test hangs)"
+  if (!Fs.existsSync(report)) throw new Error(`${test} gave no report: does it exist?`)
+  const { numTotalTests, testResults } = JSON.parse(Fs.readFileSync(report, "utf8")) as TestReport
+  const results = testResults.flatMap((result) => result.assertionResults)
+  if (numTotalTests === 0 || !results.some(({ status }) => status === "passed" || status === "failed")) {
+    throw new Error(`${test} ran no test: ${testResults.map((result) => result.message).join("\n")}`)
+  }
+  return results.find(({ status }) => status === "failed")?.fullName ?? ""
+}
+
+/** The file with the bug in it, and the line of the bug. Throws when the place is not there exactly once. */
+const mutate = (mutation: Mutation, source: string): { readonly text: string; readonly line: number } => {
+  const at = source.indexOf(mutation.find)
+  if (at === -1)
+    throw new Error(`${mutation.id}: "${mutation.find}" is not in ${mutation.file} any more: bring it up to date`)
+  if (source.indexOf(mutation.find, at + 1) !== -1) {
+    throw new Error(`${mutation.id}: "${mutation.find}" occurs more than once in ${mutation.file}: say more of it`)
+  }
+  const text = source.slice(0, at) + mutation.replace + source.slice(at + mutation.find.length)
+  return { text, line: source.slice(0, at).split("\n").length }
+}
+
+const judge = (copy: string, mutation: Mutation): Caught => {
+  const path = Path.join(copy, mutation.file)
+  const source = Fs.readFileSync(path, "utf8")
+  const { line, text } = mutate(mutation, source)
+  Fs.writeFileSync(path, text)
+  const started = performance.now()
+  try {
+    const failed = runTest(copy, mutation.test)
+    return { mutation, line, by: failed === "" ? undefined : failed, seconds: (performance.now() - started) / 1000 }
+  } finally {
+    Fs.writeFileSync(path, source)
+  }
+}
+
+const cell = (text: string): string => text.replace(/\s+/g, " ").replaceAll("|", "\\|").trim()
+
+/** The table of docs/MUTATIONS.md. */
+const table = (caught: ReadonlyArray<Caught>): string => {
+  const rows = caught.map(({ by, line, mutation }) => {
+    const { description, file, find, id, replace, test } = mutation
+    const change = `\`${cell(find)}\` → ${replace.trim() === "" ? "(nothing)" : `\`${cell(replace)}\``}`
+    const where = `${file.replace(/^packages\//, "")}:${line}`
+    const caughtBy = `\`${Path.basename(test.replace(/^npx vitest run /, "").split(" -t ")[0]!)}\`: ${cell(by ?? "NOT CAUGHT")}`
+    return `| ${id} | ${cell(description)} | ${where} | ${change} | ${caughtBy} |`
+  })
+  return [
+    "# Mutations: known bugs that the tests catch",
+    "",
+    "Each row is a bug that was put into the code and the test that failed because of it. Made by `npm run mutations -- --write`,",
+    "which puts every one in again; a bug that no test catches makes it fail. The mutations themselves are data:",
+    "`packages/*/test/mutations/*.json`.",
+    "",
+    `${caught.length} mutations, ${caught.filter(({ by }) => by !== undefined).length} caught.`,
+    "",
+    "| id | the bug | where | change | caught by |",
+    "|---|---|---|---|---|",
+    ...rows,
+    ""
+  ].join("\n")
+}
+
+const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1]?.split(",") : undefined
+const mutations = load().filter(({ id }) => only === undefined || only.includes(id))
+const twice = mutations.find(({ id }, i) => mutations.findIndex((other) => other.id === id) !== i)
+if (twice !== undefined) throw new Error(`two mutations are called ${twice.id}`)
+const copy = copyTree()
+process.on("exit", () => Fs.rmSync(copy, { recursive: true, force: true }))
+
+for (const test of new Set(mutations.map((mutation) => mutation.test))) {
+  const failed = runTest(copy, test)
+  if (failed !== "") throw new Error(`without any mutation, ${test} fails: ${failed}`)
+}
+const caught: Array<Caught> = []
+for (const mutation of mutations) {
+  const result = judge(copy, mutation)
+  caught.push(result)
+  console.log(
+    `${result.by === undefined ? "✗" : "✓"} ${mutation.id.padEnd(28)} ${result.seconds.toFixed(1).padStart(5)} s  ${result.by ?? "NOT CAUGHT"}`
+  )
+}
+const missed = caught.filter(({ by }) => by === undefined)
+if (process.argv.includes("--write") && only === undefined) {
+  Fs.writeFileSync(Path.join(root, "docs/MUTATIONS.md"), table(caught))
+}
+console.log(`mutations: ${caught.length - missed.length} of ${caught.length} caught`)
+process.exitCode = missed.length === 0 ? 0 : 1
