@@ -158,6 +158,15 @@ describe("the concordance", () => {
     )
   )
 
+  it.live("the longest of equals is the first by name, whoever came first", () =>
+    onNewStore(
+      Effect.gen(function* () {
+        for (const path of ["b.txt", "a.txt", "c.txt"]) yield* Concordance.add(path, "two words")
+        assert.deepStrictEqual((yield* Concordance.summary()).longest, { path: "a.txt", words: 2 })
+      })
+    )
+  )
+
   it.live("answers with places in order, from the text that was indexed", () =>
     onNewStore(
       Effect.gen(function* () {
