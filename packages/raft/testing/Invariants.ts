@@ -140,7 +140,8 @@ export class RaftInvariants {
         if (!message.ok) return
         const term = node.raft.termOf(message.index)
         invariant(
-          message.index === 0 || term === undefined || node.durable.holds(message.index, term),
+          // A later term may have replaced the entry in memory since; then nothing can be said about the older one.
+          term === undefined || term > message.term || node.durable.holds(message.index, term),
           "entries are durable before they are acknowledged (paper, figure 2; thesis 3.8)",
           () => `${node.id} acknowledges ${message.index} (term ${String(term)}) to ${message.to}`
         )

@@ -5,7 +5,9 @@
  * The model (`docs/RAFT.md`): messages may be lost, doubled, reordered and late; processes stop, pause and restart; clocks
  * run at different rates within the assumed bound; disks tear what was not synced, and **one disk at a time** may lose
  * entries or everything. A second damaged disk before the first is mended can take the last copy of a committed entry, which
- * no protocol survives; that the cluster then stops rather than forgets is shown by directed scenarios.
+ * no protocol survives; that the cluster then stops rather than forgets is shown by directed scenarios. An **old image** of a
+ * disk is put back only in a calm cluster whose leader reaches the node before it can be asked for a vote: a voter that
+ * has forgotten a vote or an acknowledgement, and is asked before anybody tells it, cannot know better.
  */
 import { encodeNumber } from "../../src/core/Configurations.ts"
 import { damageOf } from "./damage.ts"
@@ -24,6 +26,10 @@ export class Nemesis {
   /** One election timeout in microseconds: faults last some fractions or multiples of it. */
   private readonly unit: number
   private active = true
+  /** The last fault with a duration ends at this time. */
+  private disturbedUntil = 0
+  /** Until this time no fault may strike. */
+  private calmUntil = 0
 
   constructor(world: World) {
     this.world = world
@@ -45,7 +51,7 @@ export class Nemesis {
     const wait = (-Math.log(1 - this.random.fraction()) * 10_000_000) / rate
     this.world.kernel.after(wait, () => {
       if (!this.active) return
-      this.strike(kind)
+      if (this.world.kernel.now >= this.calmUntil) this.strike(kind)
       this.schedule(kind, rate)
     })
   }
@@ -97,7 +103,9 @@ export class Nemesis {
   }
 
   private duration(least: number, most: number): number {
-    return this.unit * (least + this.random.fraction() * (most - least))
+    const micros = this.unit * (least + this.random.fraction() * (most - least))
+    this.disturbedUntil = Math.max(this.disturbedUntil, this.world.kernel.now + micros)
+    return micros
   }
 
   private downtime(): number {
@@ -106,11 +114,12 @@ export class Nemesis {
 
   /** Strikes soon after something delicate began, at the node in question or at another one. */
   private aim(kind: Opportunity, node: SimNode): void {
-    if (!this.active || !this.random.chance(this.world.options.aim)) return
+    const { now } = this.world.kernel
+    if (!this.active || now < this.calmUntil || !this.random.chance(this.world.options.aim)) return
     const target = this.random.chance(0.6) ? node : this.random.pick(this.world.nodes)
     const delay = this.random.chance(0.3) ? 0 : this.random.below(this.unit)
     this.world.kernel.after(delay, () => {
-      if (!this.active || target.driver === undefined) return
+      if (!this.active || target.driver === undefined || this.world.kernel.now < this.calmUntil) return
       const names = {
         freshLeader: "aimedAtFreshLeader",
         membershipChange: "aimedAtMembershipChange",
@@ -252,14 +261,27 @@ export class Nemesis {
     this.restartAfter(victim, this.downtime())
   }
 
+  /** Keeps an image of a disk and puts it back later, in a calm that lasts until the node knows what it has lost. */
   private rollBack(victim: SimNode): void {
-    if (!this.members.mayLose(victim)) return
+    const { kernel, network } = this.world
     victim.disk.keepBackup()
-    this.world.kernel.after(this.duration(0.5, 8), () => {
-      if (!this.active || !this.members.mayLose(victim)) return
-      if (victim.up) victim.crash()
-      this.members.rollBack(victim)
-      this.restartAfter(victim, this.downtime())
+    const wait = this.unit * (0.5 + this.random.fraction() * 8)
+    kernel.after(wait, () => {
+      if (!this.active || kernel.now < this.calmUntil) return
+      this.calmUntil = Math.max(kernel.now, this.disturbedUntil) + 4 * this.unit
+      kernel.at(this.calmUntil - this.unit, () => {
+        const leader = this.world.leader()
+        const stable = leader !== undefined && leader !== victim && this.partitions.size === 0 && !victim.paused
+        if (!this.active || !stable || !victim.up || !this.members.mayLose(victim)) return
+        this.calmUntil = kernel.now + 12 * this.unit
+        network.calm = true
+        kernel.at(this.calmUntil, () => {
+          network.calm = false
+        })
+        victim.crash()
+        this.members.rollBack(victim)
+        this.restartAfter(victim, this.unit * 0.2)
+      })
     })
   }
 

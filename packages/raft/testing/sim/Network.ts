@@ -36,6 +36,8 @@ export class Network<M> {
   private readonly cloggedUntil: Float64Array
   private readonly lastArrival: Float64Array
   private options: NetworkOptions
+  /** While true nothing is lost or doubled. */
+  calm = false
 
   constructor(
     kernel: Kernel,
@@ -60,9 +62,9 @@ export class Network<M> {
   /** Sends a message; it may arrive never, once or twice. */
   send(from: number, to: number, message: M): void {
     const { options, random } = this
-    if (random.chance(options.loss)) return this.count("messageLost")
+    if (!this.calm && random.chance(options.loss)) return this.count("messageLost")
     this.launch(from, to, message)
-    if (random.chance(options.doubling)) {
+    if (!this.calm && random.chance(options.doubling)) {
       this.count("messageDoubled")
       this.launch(from, to, message)
     }

@@ -33,6 +33,8 @@ export class SimNode {
   private readonly name: string
   private life = 0
   private generation = 0
+  /** First configuration of a new cluster, given at every start until the disk holds it. */
+  private bootstrap: Configuration | undefined
   private held: Array<() => void> = []
   private heldMessages = 0
   /** Clock: ticks at `clockSince`, and ticks per microsecond since. */
@@ -69,8 +71,14 @@ export class SimNode {
     return this.driver !== undefined
   }
 
-  /** Starts a life. `bootstrap` for the first nodes of a new cluster alone. */
-  start(bootstrap?: Configuration): void {
+  /** Makes this one of the first nodes of a new cluster. */
+  found(bootstrap: Configuration): void {
+    this.bootstrap = bootstrap
+  }
+
+  /** Starts a life. */
+  start(): void {
+    const { bootstrap } = this
     const { kernel, network, options } = this.world
     const life = ++this.life
     this.starting = true
@@ -296,6 +304,7 @@ export class SimNode {
   replaceIdentity(): void {
     this.disk.wipe()
     this.generation++
+    this.bootstrap = undefined
     this.id = `${this.name}.${this.generation}`
     this.rolledBack = false
     this.world.name(this.id, this.place)
