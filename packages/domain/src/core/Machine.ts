@@ -26,6 +26,9 @@ export interface Options {
   readonly historyStates?: number | undefined
 }
 
+/** Commits that are looked through before the cells of a range are. */
+const nearCommits = 32
+
 export class Machine implements Apply.View {
   readonly limits: Limits.Limits
   version: Version.Version
@@ -69,7 +72,18 @@ export class Machine implements Apply.View {
 
   /** Cost: the commits since, or the entries of the range and the deletions since, whichever is less. */
   changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
-    return this.recent.remembers(since) ? this.recent.changed(start, end, since) : undefined
+    const { recent } = this
+    if (!recent.remembers(since)) return undefined
+    const commits = recent.countAfter(since)
+    if (commits <= nearCommits) return recent.changed(start, end, since)
+    let left = commits
+    let isWritten = false
+    this.cells.forEach(start, end, (slot) => {
+      isWritten = slot.changed > since
+      return !isWritten && --left > 0
+    })
+    if (isWritten) return true
+    return left > 0 ? recent.deleted(start, end, since) : recent.changed(start, end, since)
   }
 
   session(session: string): Apply.SessionView | undefined {

@@ -28,12 +28,17 @@ export class Recent {
   private before: Array<Cell | undefined> = []
   private after: Array<Cell | undefined> = []
   private many: Array<ReadonlyArray<KeyChange> | undefined> = []
+  /** Deletions of kept commits, and some older ones, in order: what a look at the present cells cannot tell. */
+  private deletedKeys: Array<Key> = []
+  private deletedAt: Array<Version> = []
+  private deletionsMax: number
 
   /** `slack`: commits that may come between two trims. */
   constructor(version: Version, kept: number, slack: number) {
     this.version = version
     this.floor = version
     this.kept = kept
+    this.deletionsMax = 2 * kept
     let sizeMax = sizeMin
     while (sizeMax < kept + slack) sizeMax *= 2
     this.sizeMax = sizeMax
@@ -46,6 +51,7 @@ export class Recent {
     this.before[i] = before
     this.after[i] = after
     this.many[i] = undefined
+    if (after === undefined) this.pushDeletion(key)
   }
 
   push(id: CommitId, atMillis: number, changes: ReadonlyArray<KeyChange>): void {
@@ -59,11 +65,51 @@ export class Recent {
     this.before[i] = undefined
     this.after[i] = undefined
     this.many[i] = changes
+    for (let c = 0; c < changes.length; c++) if (changes[c]!.after === undefined) this.pushDeletion(changes[c]!.key)
+  }
+
+  private pushDeletion(key: Key): void {
+    this.deletedKeys.push(key)
+    this.deletedAt.push(this.version)
   }
 
   /** Forgets what is beyond the limit. To be called at the end of a batch. */
   trim(): void {
     if (this.version - this.floor > this.kept) this.floor = this.version - this.kept
+    if (this.deletedAt.length > this.deletionsMax) this.trimDeletions()
+  }
+
+  private trimDeletions(): void {
+    const first = this.firstDeletionAfter(this.floor)
+    this.deletedKeys = this.deletedKeys.slice(first)
+    this.deletedAt = this.deletedAt.slice(first)
+    // One commit may delete many: look again only when as much has come.
+    this.deletionsMax = 2 * Math.max(this.kept, this.deletedAt.length)
+  }
+
+  private firstDeletionAfter(version: Version): number {
+    let low = 0
+    let high = this.deletedAt.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.deletedAt[middle]! <= version) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Commits after `since`, which is remembered. */
+  countAfter(since: Version): number {
+    return this.version - since
+  }
+
+  /** Whether a commit after `since` deleted a key of [start, end). Only when it `remembers(since)`. Cost: deletions since. */
+  deleted(start: Key, end: Key, since: Version): boolean {
+    for (let i = this.deletedAt.length - 1; i >= 0 && this.deletedAt[i]! > since; i--) {
+      const key = this.deletedKeys[i]!
+      if (start <= key && key < end) return true
+    }
+    return false
   }
 
   /** Whether every commit after `since` is kept. */

@@ -3,45 +3,56 @@
  * copy. Pure (changes the machine). Whoever changes a rule there changes it here; the comparison of both on random
  * histories (`test/machine.test.ts`) fails otherwise.
  *
- * Short is a request of few writes of different keys, without deleted ranges and without ranges on top of its batch.
+ * Short is a request whose writes are of different keys, without deleted ranges and without ranges on top of its batch.
  */
-import type { CommitRequest, Cell, Conflict, KeyChange, RangeCheck, Refused, Reply, Write } from "./Commit.ts"
+import type { Append, CommitRequest, Cell, Conflict, KeyChange, RangeCheck, Refused, Reply, Write } from "./Commit.ts"
 import * as Apply from "./Apply.ts"
 import type { Slot } from "./History.ts"
 import type { Key } from "./Key.ts"
+import { stampLength } from "./KeyCodec.ts"
 import * as Limits from "./Limits.ts"
 import type { Machine } from "./Machine.ts"
 import { fromCounter, type Value } from "./Value.ts"
 import * as Version from "./Version.ts"
 import * as Writes from "./Writes.ts"
 
-/** Writes of a short request at most: each is compared with all others. */
-const writesMax = 8
+/** Writes up to which each is compared with all others. */
+const pairsMax = 16
 
 /** Whether a request may take the short way. */
 export const isShort = ({ ranges, writes }: CommitRequest): boolean => {
-  if (writes.length > writesMax) return false
   for (let i = 0; i < ranges.length; i++) if (ranges[i]!.after !== undefined) return false
+  if (writes.length > pairsMax) return isShortBulk(writes)
   for (let i = 0; i < writes.length; i++) {
     const write = writes[i]!
     if (write._tag === "DeleteRange") return false
-    if (i > 0 && meetsEarlier(writes, i, write)) return false
+    for (let j = 0; j < i; j++) if (mayMeet(writes[j]!, write)) return false
   }
   return true
 }
 
-/** Whether an earlier write may be of the same key: an append may be of any key, as its stamp is not known yet. */
-const meetsEarlier = (writes: ReadonlyArray<Write>, i: number, write: Write): boolean => {
-  const key = keyOf(write)
-  for (let j = 0; j < i; j++) {
-    const other = keyOf(writes[j]!)
-    if (key === undefined || other === undefined || key === other) return true
+/** Many writes are short when they are of different keys and none is an append. */
+const isShortBulk = (writes: ReadonlyArray<Write>): boolean => {
+  const keys = new Set<Key>()
+  for (const write of writes) {
+    if (write._tag === "Append" || write._tag === "DeleteRange") return false
+    keys.add(write.key)
   }
-  return false
+  return keys.size === writes.length
 }
 
-const keyOf = (write: Write): Key | undefined =>
-  write._tag === "Append" || write._tag === "DeleteRange" ? undefined : write.key
+/** Whether two writes may be of the same key. The stamp of an append is not known yet. */
+const mayMeet = (a: Write, b: Write): boolean => {
+  if (a._tag === "DeleteRange" || b._tag === "DeleteRange") return true
+  if (a._tag !== "Append") return b._tag === "Append" ? mayBe(a.key, b) : a.key === b.key
+  if (b._tag !== "Append") return mayBe(b.key, a)
+  if (a.prefix.length !== b.prefix.length)
+    return a.prefix.length + a.suffix.length === b.prefix.length + b.suffix.length
+  return a.index === b.index && a.prefix === b.prefix && a.suffix === b.suffix
+}
+
+const mayBe = (key: Key, { prefix, suffix }: Append): boolean =>
+  key.length === prefix.length + stampLength + suffix.length && key.startsWith(prefix) && key.endsWith(suffix)
 
 /** Takes one short request; `replies` are those of the requests before it in its batch. */
 export const commit = (
@@ -139,10 +150,12 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
     const value = valueOf(write, before, key)
     if (value !== undefined && "_tag" in value) return reject(machine, request, value)
     if (value === undefined && before === undefined) continue
-    changes.push({ key, before, after: value === undefined ? undefined : { value, version } })
+    const change = { key, before, after: value === undefined ? undefined : { value, version } }
+    if (writes.length > pairsMax) changes.push(change)
+    else insert(changes, change)
   }
   if (changes.length === 0) return effectFree(machine, request)
-  changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+  if (writes.length > pairsMax) changes.sort((a, b) => (a.key < b.key ? -1 : 1))
   machine.version = version
   for (let i = 0; i < changes.length; i++) {
     const { after, key } = changes[i]!
@@ -150,6 +163,14 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
   }
   machine.recent.push(request.id!, request.atMillis, changes)
   return committed(machine, request, version)
+}
+
+/** Inserts a change of another key in key order. */
+const insert = (changes: Array<KeyChange>, change: KeyChange): void => {
+  let i = changes.length
+  changes.push(change)
+  for (; i > 0 && change.key < changes[i - 1]!.key; i--) changes[i] = changes[i - 1]!
+  changes[i] = change
 }
 
 const writeOne = (machine: Machine, request: CommitRequest, write: Write): Reply => {

@@ -80,7 +80,7 @@ export class HistoryMaker {
     this.sequences.set(session, sequence)
     const reads = Array.from({ length: draw.below(3) }, () => this.read(batch))
     const ranges = draw.chance(temper.ranges) ? [this.range(batch)] : []
-    const writes = Array.from({ length: draw.chance(temper.bulk) ? draw.below(12) : draw.below(3) }, () => this.write())
+    const writes = Array.from({ length: draw.chance(temper.bulk) ? draw.below(24) : draw.below(3) }, () => this.write())
     const isSeal = draw.chance(temper.sealed)
     return {
       id: writes.length === 0 && !isSeal && draw.chance(0.7) ? undefined : { session, sequence },
@@ -153,7 +153,8 @@ export class HistoryMaker {
   private key(): string {
     const { draw, model } = this
     if (!draw.chance(0.1)) return draw.pick(names)
-    return draw.pick(prefixes) + stampBytes(Math.max(0, model.version - draw.below(4)), draw.below(2))
+    // One step ahead: the key that an append of this very request may come to have.
+    return draw.pick(prefixes) + stampBytes(Math.max(0, model.version + 1 - draw.below(4)), draw.below(2))
   }
 
   private write(): Write {
