@@ -20,6 +20,7 @@ interface Measured {
   readonly steps: number
   readonly entries: number
   readonly seconds: number
+  readonly cpuSeconds: number
 }
 
 const makeCluster = (): Map<string, Node> => {
@@ -72,6 +73,7 @@ const measure = (entries: number, perTurn: number): Measured => {
   let now = 0
   let turns = 0
   const start = performance.now()
+  const cpu = process.cpuUsage()
   for (let requestId = 1; requestId <= entries;) {
     for (let i = 0; i < perTurn && requestId <= entries; i++)
       leader.step({ _tag: "Propose", requestId: requestId++, proposal })
@@ -83,8 +85,9 @@ const measure = (entries: number, perTurn: number): Measured => {
     }
   }
   const seconds = (performance.now() - start) / 1000
+  const { system, user } = process.cpuUsage(cpu)
   if (leader.commit < entries) throw new Error(`only ${leader.commit} of ${entries} entries were committed`)
-  return { steps, entries, seconds }
+  return { steps, entries, seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
 export interface CoreRow {
@@ -94,6 +97,8 @@ export interface CoreRow {
   readonly ours: number
   readonly range: readonly [number, number]
   readonly entriesPerSecond: number
+  /** Steps per second of processor time: what the row gives on a machine that does nothing else. */
+  readonly perCpuSecond: number
   readonly floor: number
   readonly aim: number
   readonly attempts: number
@@ -112,6 +117,7 @@ const row = (workload: string, entries: number, perTurn: number): CoreRow => {
     ours: rate(median),
     range: [rate(runs[0] as Measured), rate(runs[2] as Measured)],
     entriesPerSecond: Math.round(median.entries / median.seconds),
+    perCpuSecond: Math.round(median.steps / median.cpuSeconds),
     floor: 3_000_000,
     aim: 6_000_000,
     attempts: runs.length,
