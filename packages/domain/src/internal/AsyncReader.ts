@@ -8,10 +8,10 @@
 import * as Effect from "effect/Effect"
 import type { ReadReply } from "../Backend.ts"
 import type { Entry, Range } from "../core/Commit.ts"
-import type { JournalEntry } from "../core/Journal.ts"
+import type { JournalEntry, RangeRead } from "../core/Journal.ts"
 import type { Key } from "../core/Key.ts"
 import type { StoreError } from "../StoreError.ts"
-import type { Attempt } from "./Attempt.ts"
+import type { Attempt, Stale } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
 import {
   hasOrigins,
@@ -36,10 +36,6 @@ export class AsyncReader implements Reader {
   constructor(engine: Engine, pipeline: Pipeline) {
     this.engine = engine
     this.pipeline = pipeline
-  }
-
-  get position(): number {
-    return this.pipeline.position
   }
 
   mayMiss(): boolean {
@@ -81,7 +77,10 @@ export class AsyncReader implements Reader {
   range(attempt: Attempt, range: Range): ReadonlyArray<Entry> {
     if (attempt.version < 0) takeFirstTurn(attempt, range.reverse === true ? range.end : range.start)
     const fetched = attempt.fetchedRanges?.get(nameOf(range))
-    if (fetched !== undefined) return fetched
+    if (fetched !== undefined) {
+      attempt.rangePosition = Math.min(attempt.rangePosition, fetched.position)
+      return fetched.entries
+    }
     const pending = this.pipeline.overlay.newestIn(range.start, range.end)
     if (pending === undefined) return this.fetch(attempt, [], [range])
     if (isThrough(attempt)) return this.readThrough(attempt, [], [range])
@@ -118,118 +117,96 @@ export class AsyncReader implements Reader {
   // Fetching ---------------------------------------------------------------------------------------------------------
 
   private fetch(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): never {
-    attempt.suspension = this.fetched(attempt, keys, ranges)
+    attempt.suspension = this.fetched(attempt, { keys, ranges, position: this.pipeline.position })
     throw suspend
   }
 
-  private fetched(
-    attempt: Attempt,
-    keys: ReadonlyArray<Key>,
-    ranges: ReadonlyArray<Range>
-  ): Effect.Effect<void, StoreError> {
+  private fetched(attempt: Attempt, want: Want): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
       if (attempt.stale !== undefined || !attempt.active) return Effect.void
       // What the overlay showed may be in the store by now: the snapshot must follow it there before it is read again.
       if (hasOrigins(attempt)) {
         const reached = this.pipeline.chain.reach(attempt)
-        if (reached === "elsewhere") return this.moveAndFetch(attempt, keys, ranges)
+        if (reached === "elsewhere") return this.moveAndFetch(attempt, want)
         if (reached !== "here") {
           attempt.stale ??= overwrittenBy(reached)
           return Effect.void
         }
       }
-      const at = attempt.version < 0 ? {} : { at: attempt.version }
-      return Effect.flatMap(this.engine.backend.read({ keys, ranges, ...at }), (reply) =>
-        this.take(attempt, keys, ranges, reply)
+      const { keys, ranges } = want
+      const at = attempt.version
+      return Effect.flatMap(this.engine.backend.read({ keys, ranges, at: at < 0 ? undefined : at }), (reply) =>
+        // Another fiber of the body may have fixed or moved the snapshot meanwhile.
+        attempt.version === at ? this.take(attempt, want, reply) : this.moveAndFetch(attempt, want)
       )
     })
   }
 
   /** Lets a reply join the snapshot. */
-  private take(
-    attempt: Attempt,
-    keys: ReadonlyArray<Key>,
-    ranges: ReadonlyArray<Range>,
-    reply: ReadReply
-  ): Effect.Effect<void, StoreError> {
+  private take(attempt: Attempt, want: Want, reply: ReadReply): Effect.Effect<void, StoreError> {
     if (attempt.version < 0) attempt.version = reply.version
     else if (reply.version !== attempt.version) {
       const { changed } = reply
-      if (changed === undefined || changed === "unknown") return this.moveAndFetch(attempt, keys, ranges)
-      if (touches(changed, keys, ranges)) {
-        if (hasOrigins(attempt)) return this.moveAndFetch(attempt, keys, ranges)
+      if (changed === undefined || changed === "unknown") return this.moveAndFetch(attempt, want)
+      if (touches(changed, want)) {
+        if (hasOrigins(attempt)) return this.moveAndFetch(attempt, want)
         const read = readIn(attempt, changed)
         if (read !== undefined) {
-          attempt.stale ??= { ...read, local: false }
+          attempt.stale ??= { ...read, local: this.engine.isLocalSince(attempt.version) }
           return Effect.void
         }
         this.move(attempt, reply.version)
       }
     }
-    keys.forEach((key, i) => learn(attempt.journal.entry(key), reply.cells[i]))
-    if (ranges.length > 0) {
-      const fetched = (attempt.fetchedRanges ??= new Map())
-      ranges.forEach((range, i) => fetched.set(nameOf(range), reply.ranges[i]!))
-    }
+    learn(attempt, want, reply.cells, reply.ranges)
     return Effect.void
   }
 
   /** Reads everything again, together with what is wanted, at one version; if what was read still holds, that is the new snapshot. */
-  private moveAndFetch(
-    attempt: Attempt,
-    keys: ReadonlyArray<Key>,
-    ranges: ReadonlyArray<Range>
-  ): Effect.Effect<void, StoreError> {
+  private moveAndFetch(attempt: Attempt, want: Want): Effect.Effect<void, StoreError> {
     const [open] = unresolvedOrigins(attempt)
-    if (open !== undefined)
-      return Effect.flatMap(this.pipeline.resolved(open), () => this.moveAndFetch(attempt, keys, ranges))
-    return Effect.flatMap(this.checkRead(attempt, keys, ranges), (reply) => {
-      if (reply === undefined) return Effect.void
-      const read = attempt.journal.entries.filter((entry) => entry.read).length
-      keys.forEach((key, i) => learn(attempt.journal.entry(key), reply.cells[read + i]))
-      const before = attempt.journal.ranges?.length ?? 0
-      if (ranges.length > 0) {
-        const fetched = (attempt.fetchedRanges ??= new Map())
-        ranges.forEach((range, i) => fetched.set(nameOf(range), reply.ranges[before + i]!))
-      }
-      return Effect.void
+    if (open !== undefined) {
+      return Effect.flatMap(this.pipeline.resolved(open), () => this.moveAndFetch(attempt, want))
+    }
+    return Effect.map(this.checkRead(attempt, want), (found) => {
+      if (found !== undefined) learn(attempt, want, found.cells, found.ranges)
     })
   }
 
   /**
-   * Reads all that the attempt has read once more (and `keys` and `ranges` after it) and moves the snapshot there. Nothing
-   * and `attempt.stale` when it changed. All requests it stands on must be resolved.
+   * Reads all that the attempt has read once more, and what is wanted with it, and moves the snapshot there. The reply to
+   * what is wanted; nothing, and `attempt.stale`, when something changed. All requests it stands on must be resolved.
    */
-  checkRead(
-    attempt: Attempt,
-    keys: ReadonlyArray<Key> = [],
-    ranges: ReadonlyArray<Range> = []
-  ): Effect.Effect<ReadReply | undefined, StoreError> {
-    const entries = attempt.journal.entries.filter((entry) => entry.read)
-    const reads = attempt.journal.ranges ?? []
-    const request = {
-      keys: [...entries.map((entry) => entry.key), ...keys],
-      ranges: [...reads.map(({ end, start }): Range => ({ start, end })), ...ranges]
-    }
-    return Effect.map(this.engine.backend.read(request), (reply) => {
-      const changedKeys = entries.filter(
-        (entry, i) => originOf(entry)?.status === "failed" || (reply.cells[i]?.version ?? 0) !== versionOf(entry)
-      )
-      const changedRanges = reads.filter((read, i) => !isSame(reply.ranges[i]!, read))
-      if (changedKeys.length > 0 || changedRanges.length > 0) {
-        attempt.stale ??= {
-          keys: changedKeys.map((entry) => ({ key: entry.key, expected: versionOf(entry), actual: undefined })),
-          ranges: changedRanges,
-          local: this.engine.isLocalSince(attempt.version)
-        }
-        return undefined
+  checkRead(attempt: Attempt, want: Want = nothing): Effect.Effect<ReadReply | undefined, StoreError> {
+    return Effect.suspend(() => {
+      const entries = attempt.journal.entries.filter((entry) => entry.read)
+      const reads = attempt.journal.ranges?.slice() ?? []
+      const request = {
+        keys: [...entries.map((entry) => entry.key), ...want.keys],
+        ranges: [...reads.map(({ end, start }): Range => ({ start, end })), ...want.ranges]
       }
-      entries.forEach((entry, i) => {
-        entry.base = reply.cells[i]
-        entry.origin = undefined
-      })
-      this.move(attempt, reply.version)
-      return reply
+      const before = attempt.version
+      return Effect.flatMap(
+        this.engine.backend.read(request),
+        (reply): Effect.Effect<ReadReply | undefined, StoreError> => {
+          // Another fiber of the body has read something meanwhile: that must be looked at too.
+          const isSameSet = attempt.version === before && countReads(attempt) === entries.length + reads.length
+          if (!isSameSet) return this.checkRead(attempt, want)
+          attempt.stale ??= staleIn(entries, reads, reply, this.engine.isLocalSince(attempt.version))
+          if (attempt.stale !== undefined) return Effect.succeed(undefined)
+          entries.forEach((entry, i) => {
+            entry.base = reply.cells[i]
+            entry.origin = undefined
+          })
+          this.move(attempt, reply.version)
+          const wanted = {
+            ...reply,
+            cells: reply.cells.slice(entries.length),
+            ranges: reply.ranges.slice(reads.length)
+          }
+          return Effect.succeed(wanted)
+        }
+      )
     })
   }
 
@@ -248,16 +225,55 @@ const isThrough = (attempt: Attempt): boolean => attempt.overlayWaits > overlayW
 const nameOf = ({ end, limit, reverse, start }: Range): string =>
   `${reverse === true ? "-" : "+"}${limit ?? ""}:${start.length}:${start}${end}`
 
-const learn = (entry: JournalEntry, cell: JournalEntry["base"]): void => {
-  if (entry.known) return
-  entry.base = cell
-  entry.origin = undefined
-  entry.known = true
+/** Keys and ranges to fetch. */
+interface Want {
+  readonly keys: ReadonlyArray<Key>
+  readonly ranges: ReadonlyArray<Range>
+  /** Place in the local order when they were wanted: requests queued later are not in what is fetched. */
+  readonly position: number
 }
 
-const touches = (changed: ReadonlyArray<Key>, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): boolean => {
+const nothing: Want = { keys: [], ranges: [], position: -1 }
+
+const learn = (
+  attempt: Attempt,
+  { keys, position, ranges }: Want,
+  cells: ReadReply["cells"],
+  found: ReadReply["ranges"]
+): void => {
+  keys.forEach((key, i) => {
+    const entry = attempt.journal.entry(key)
+    if (entry.known) return
+    entry.base = cells[i]
+    entry.origin = undefined
+    entry.known = true
+  })
+  if (ranges.length === 0) return
+  const fetched = (attempt.fetchedRanges ??= new Map())
+  ranges.forEach((range, i) => fetched.set(nameOf(range), { entries: found[i]!, position }))
+}
+
+const touches = (changed: ReadonlyArray<Key>, { keys, ranges }: Want): boolean => {
   const wanted = new Set(keys)
   return changed.some((key) => wanted.has(key) || ranges.some(({ end, start }) => key >= start && key < end))
+}
+
+const countReads = ({ journal }: Attempt): number =>
+  journal.entries.reduce((count, entry) => (entry.read ? count + 1 : count), journal.ranges?.length ?? 0)
+
+/** What of these reads the store's present state contradicts. */
+const staleIn = (
+  entries: ReadonlyArray<JournalEntry>,
+  reads: ReadonlyArray<RangeRead>,
+  reply: ReadReply,
+  local: boolean
+): Stale | undefined => {
+  const keys = entries
+    .map((entry, i) => ({ entry, actual: reply.cells[i]?.version ?? 0 }))
+    .filter(({ actual, entry }) => originOf(entry)?.status === "failed" || actual !== versionOf(entry))
+    .map(({ actual, entry }) => ({ key: entry.key, expected: versionOf(entry), actual }))
+  const ranges = reads.filter((read, i) => !isSame(reply.ranges[i]!, read))
+  return keys.length + ranges.length > 0 ? { keys, ranges, local } : undefined
 }
 
 /** What an attempt has read of the keys that changed. */

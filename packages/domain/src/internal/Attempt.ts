@@ -45,7 +45,10 @@ export class Attempt implements TxView, TransactionHandle {
   /** Whether the snapshot was taken over from the chain of local requests rather than read from the store. */
   isAdopted = false
   /** Ranges that were fetched, as of the snapshot, by their name. */
-  fetchedRanges: Map<string, ReadonlyArray<Entry>> | undefined = undefined
+  fetchedRanges: Map<string, { readonly entries: ReadonlyArray<Entry>; readonly position: number }> | undefined =
+    undefined
+  /** While a range is read: the place in the local order that its pieces are as of. */
+  rangePosition = Number.POSITIVE_INFINITY
   /** How often this attempt waited for a local request whose write it wanted to read. */
   overlayWaits = 0
   active = true
@@ -158,6 +161,7 @@ export class Attempt implements TxView, TransactionHandle {
     this.check()
     const limit = range.limit ?? Number.POSITIVE_INFINITY
     if (!(range.start < range.end) || limit <= 0) return []
+    this.rangePosition = Number.POSITIVE_INFINITY
     const own = this.journal.ownIn(range)
     if (own.length === 0 && this.journal.deletedRanges === undefined) {
       const entries = this.reader.range(this, range)
@@ -215,7 +219,7 @@ export class Attempt implements TxView, TransactionHandle {
   /** The footprint ends at the last key shown when the limit was reached, else at the range's end. */
   private addFootprint(range: Range, entries: ReadonlyArray<Entry>, last: Key | undefined): void {
     const { end, start } = range
-    const position = this.reader.position
+    const position = this.rangePosition
     if (this.transacting.isGuarded) this.transacting.footprint?.addRange(start, end)
     if (last === undefined) this.journal.addRange({ start, end, entries, position })
     else if (range.reverse === true) this.journal.addRange({ start: last, end, entries, position })

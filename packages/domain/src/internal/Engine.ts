@@ -127,7 +127,9 @@ export class Engine {
   )
 
   private readonly sweepGuards: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.flatMap(Effect.sleep(this.options.guardHoldMillis), () => (this.guards.sweep() ? this.sweepGuards : Effect.void))
+    Effect.flatMap(Effect.sleep(this.options.guardHoldMillis), () =>
+      this.guards.sweep() ? this.sweepGuards : Effect.void
+    )
   )
 
   /** The clock the store was opened with. */

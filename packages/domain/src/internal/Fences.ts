@@ -41,7 +41,12 @@ export const checked = <A, E, R>(
     Operation.make(store, "lock.fence", (tx) => fences.find(({ recordKey }) => tx.get(recordKey) === undefined)),
     (lost): Effect.Effect<A, E, R> => {
       if (lost === undefined) return self
-      if (lost.isOver()) return Effect.die(new Error("A transaction ran under a lock that was given back: join the fibers that were forked under a lock before it ends"))
+      if (lost.isOver())
+        return Effect.die(
+          new Error(
+            "A transaction ran under a lock that was given back: join the fibers that were forked under a lock before it ends"
+          )
+        )
       lost.lose()
       return Effect.never
     }

@@ -12,13 +12,14 @@ import type { Engine } from "./Engine.ts"
 import { suspend } from "./signals.ts"
 
 export interface Reader {
-  /** Position in the local order of unacknowledged requests up to which their writes are shown now; -1 where there are none. */
-  readonly position: number
   /** Whether an operation may have to be run again: then its journal must be rolled back first. */
   readonly mayMiss: (attempt: Attempt) => boolean
   /** Makes `entry.base` known as of the attempt's snapshot, or throws `suspend` or `restart`. */
   readonly cell: (attempt: Attempt, entry: JournalEntry) => void
-  /** Stored entries of a range as of the attempt's snapshot, or throws `suspend` or `restart`. */
+  /**
+   * Stored entries of a range as of the attempt's snapshot, or throws `suspend` or `restart`. Lowers
+   * `attempt.rangePosition` to the place in the local order up to which requests may be in them.
+   */
   readonly range: (attempt: Attempt, range: Range) => ReadonlyArray<Entry>
   /** Makes the version of a cell that was read from a local request known, or throws `suspend` or `restart`. */
   readonly settle: (attempt: Attempt, entry: JournalEntry) => void
@@ -30,7 +31,6 @@ const movedReadsMax = 16
 
 /** Reads a store in memory. What is read is compared with the present whenever the store has moved on. */
 export class SyncReader implements Reader {
-  readonly position = -1
   private readonly engine: Engine
   private readonly sync: SyncLane
 
@@ -45,13 +45,13 @@ export class SyncReader implements Reader {
 
   cell(attempt: Attempt, entry: JournalEntry): void {
     const { key } = entry
-    const at = this.position_(attempt, key)
+    const at = this.snapshot(attempt, key)
     entry.base = attempt.held ? this.sync.cellAt(key, at) : this.sync.cell(key)
     entry.known = true
   }
 
   range(attempt: Attempt, range: Range): ReadonlyArray<Entry> {
-    const at = this.position_(attempt, range.reverse === true ? range.end : range.start)
+    const at = this.snapshot(attempt, range.reverse === true ? range.end : range.start)
     return attempt.held ? this.sync.rangeAt(range, at) : this.sync.range(range)
   }
 
@@ -60,7 +60,7 @@ export class SyncReader implements Reader {
   prefetch(): void {}
 
   /** The attempt's snapshot, begun or moved forward as needed. */
-  private position_(attempt: Attempt, first: Key): number {
+  private snapshot(attempt: Attempt, first: Key): number {
     if (attempt.version < 0) this.begin(attempt, first)
     else if (attempt.held) {
       if (!this.sync.holds(attempt.version)) this.lostSnapshot(attempt)

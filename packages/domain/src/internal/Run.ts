@@ -173,7 +173,12 @@ const ended = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit
   return settleGuarded(transacting, attempt, self, exit)
 }
 
-const settleGuarded = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit: Exit.Exit<any, any>): AnyEffect => {
+const settleGuarded = (
+  transacting: Transacting,
+  attempt: Attempt,
+  self: AnyEffect,
+  exit: Exit.Exit<any, any>
+): AnyEffect => {
   if (isHeldBack(transacting, attempt)) {
     transacting.releaseTurns()
     return Effect.flatMap(transacting.engine.guards.changed, () => settleGuarded(transacting, attempt, self, exit))

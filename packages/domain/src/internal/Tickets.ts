@@ -112,7 +112,11 @@ export class Tickets {
     const { engine } = this
     return Effect.gen({ self: this }, function* () {
       const journal = new Journal()
-      journal.append(turnPrefix + placeholderStamp(0), { prefix: turnPrefix, index: 0, suffix: "" }, footprint.toValue(engine.session))
+      journal.append(
+        turnPrefix + placeholderStamp(0),
+        { prefix: turnPrefix, index: 0, suffix: "" },
+        footprint.toValue(engine.session)
+      )
       const version = yield* engine.commitJournal(journal)
       const key = turnPrefix + stampBytes(version, 0)
       return yield* Effect.onInterrupt(this.waitTurn(key, footprint), () => Effect.sync(() => this.leave(key)))
@@ -126,7 +130,9 @@ export class Tickets {
       const limitNanos = BigInt(engine.options.turnLimitMillis) * 1_000_000n
       while (true) {
         yield* this.look
-        const earlier = [...this.seen.values()].some((ticket) => ticket.key < key && ticket.footprint.meetsOther(footprint))
+        const earlier = [...this.seen.values()].some(
+          (ticket) => ticket.key < key && ticket.footprint.meetsOther(footprint)
+        )
         if (!earlier || engine.clock().monotonicTimeNanosUnsafe() - startNanos > 10n * limitNanos) return key
         yield* Effect.sleep(lookMillis)
       }

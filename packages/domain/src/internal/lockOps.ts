@@ -1,0 +1,228 @@
+/**
+ * What tree locks do to the cells of a store, each as one synchronous operation over the view of a transaction. The rules
+ * are those of `core/LockRules.ts`; here they look at tickets in a store. Numbers in brackets are lines of the algorithm
+ * in docs/LOCKS.md.
+ */
+import { type Key, prefixEnd } from "../core/Key.ts"
+import * as KeyDecode from "../core/KeyDecode.ts"
+import * as Cells from "../core/LockCells.ts"
+import * as Rules from "../core/LockRules.ts"
+import type { Mode, NodeMode } from "../core/LockRules.ts"
+import { prefixes, sidOf, type Unlock, willOf, willValue } from "../core/SessionCells.ts"
+import { Value } from "../core/Value.ts"
+import { decodeString, encodeString, codecBytes } from "../core/ValueCodec.ts"
+import * as Sessions from "../Sessions.ts"
+import type { TxView } from "./TxView.ts"
+
+/** A request as it stands in the store. */
+export interface Standing {
+  readonly sid: string
+  readonly stamp: Key
+  readonly recordKey: Key
+  readonly will: Unlock
+}
+
+/** A ticket's value: the session it belongs to. */
+const sidValue = (sid: string): Value => new Value(encodeString(sid, 0, codecBytes.string))
+const sidOfTicket = (value: Value): string => decodeString(value.bytes, codecBytes.string)
+
+/** [6] Record and tickets with one stamp; the index of that stamp, or `undefined` when the session has ended. */
+export const append = (tx: TxView, session: Sessions.Session, will: Unlock): number | undefined => {
+  if (!Sessions.exists(tx, session)) return undefined
+  const index = tx.nextIndex()
+  const value = sidValue(session.id)
+  tx.append(Cells.recordPrefix(session.id), index, "", willValue(will))
+  for (const { mode, node } of will.nodes) tx.append(Cells.ticketPrefix(will.tree, node, mode), index, "", value)
+  return index
+}
+
+/** Whether no ticket at all, earlier or later, excludes the nodes. */
+export const isFree = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>): boolean => {
+  const ranges = nodes.flatMap(({ mode, node }) =>
+    Rules.opposed[mode]!.map((other) => {
+      const start = Cells.ticketPrefix(tree, node, other)
+      return { start, end: prefixEnd(start), limit: 1 }
+    })
+  )
+  tx.prefetch([], ranges)
+  return ranges.every((range) => tx.range(range).length === 0)
+}
+
+/** The rules' view of the tickets in a store: each look is an exact range that ends at the stamp of who looks. */
+const ticketsIn = (tx: TxView, tree: Key): Rules.Tickets<Key, Key> => ({
+  nearest: (node, mode, before) => {
+    const start = Cells.ticketPrefix(tree, node, mode)
+    const [item] = tx.range({ start, end: start + before, limit: 1, reverse: true })
+    return item === undefined ? undefined : item.key.slice(start.length)
+  }
+})
+
+/** [7] The stamp of the latest earlier ticket in the way, or `undefined`: granted. */
+export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, stamp: Key): Key | undefined => {
+  tx.prefetch(
+    [],
+    nodes.flatMap(({ mode, node }) =>
+      Rules.opposed[mode]!.map((other) => {
+        const start = Cells.ticketPrefix(tree, node, other)
+        return { start, end: start + stamp, limit: 1, reverse: true }
+      })
+    )
+  )
+  return Rules.blocker(ticketsIn(tx, tree), nodes, stamp)
+}
+
+/** [12] Takes record and tickets away; false when they were gone. */
+export const release = (tx: TxView, recordKey: Key): boolean => {
+  const value = tx.get(recordKey)
+  if (value === undefined) return false
+  const will = willOf(value) as Unlock
+  tx.delete(recordKey)
+  for (const key of Cells.ticketKeys(will.tree, will.nodes, Cells.stampOf(recordKey))) tx.delete(key)
+  return true
+}
+
+/** Takes a request away that is known by its nonce alone: its commit was not heard of, or was interrupted. */
+export const releaseByNonce = (tx: TxView, sid: string, nonce: string): void => {
+  const start = Cells.recordPrefix(sid)
+  for (const { key, value } of tx.range({ start, end: prefixEnd(start) })) {
+    if ((willOf(value) as Unlock).nonce === nonce) release(tx, key)
+  }
+}
+
+/** [13] Holds only `nodes` from now on, at the old stamp. False when the request is gone. */
+export const downgrade = (tx: TxView, recordKey: Key, nodes: ReadonlyArray<NodeMode>): boolean => {
+  const value = tx.get(recordKey)
+  if (value === undefined) return false
+  replace(tx, recordKey, willOf(value) as Unlock, nodes)
+  return true
+}
+
+const replace = (tx: TxView, recordKey: Key, will: Unlock, nodes: ReadonlyArray<NodeMode>): void => {
+  const stamp = Cells.stampOf(recordKey)
+  const wanted = new Set(Cells.ticketKeys(will.tree, nodes, stamp))
+  const held = new Set(Cells.ticketKeys(will.tree, will.nodes, stamp))
+  const value = sidValue(sidOf(recordKey, prefixes.will))
+  for (const key of held) if (!wanted.has(key)) tx.delete(key)
+  for (const key of wanted) if (!held.has(key)) tx.set(key, value)
+  tx.set(recordKey, willValue({ ...will, nodes }))
+}
+
+/** The request that a ticket belongs to; `undefined` when its record is gone and the ticket is being swept. */
+const standingOf = (tx: TxView, tree: Key, ticketKey: Key, value: Value): Standing | undefined => {
+  const { stamp } = Cells.ticketOf(ticketKey, tree)
+  const sid = sidOfTicket(value)
+  const recordKey = Cells.recordPrefix(sid) + stamp
+  const record = tx.get(recordKey)
+  return record === undefined ? undefined : { sid, stamp, recordKey, will: willOf(record) as Unlock }
+}
+
+/**
+ * [15, 16] Puts an upgrade in place if nobody holds it up: "done"; "wait" with everything that was looked at in the read
+ * set; "gone" when the request is.
+ */
+export const convert = (
+  tx: TxView,
+  recordKey: Key,
+  tailKey: Key,
+  changed: ReadonlyArray<NodeMode>
+): "done" | "wait" | "gone" => {
+  const base = tx.get(recordKey)
+  if (base === undefined || tx.get(tailKey) === undefined) return "gone"
+  const will = willOf(base) as Unlock
+  const { tree } = will
+  const own = new Set([recordKey, tailKey])
+  for (const { mode, node } of changed) {
+    for (const other of Rules.opposed[mode]!) {
+      const start = Cells.ticketPrefix(tree, node, other)
+      for (const { key, value } of tx.range({ start, end: prefixEnd(start) })) {
+        const standing = standingOf(tx, tree, key, value)
+        if (standing !== undefined && own.has(standing.recordKey)) continue
+        if (standing === undefined || isInTheWay(tx, Cells.stampOf(recordKey), changed, standing)) return "wait"
+      }
+    }
+  }
+  release(tx, tailKey)
+  const stronger = new Map(changed.map(({ mode, node }) => [node, mode]))
+  const kept = will.nodes.filter(({ node }) => !stronger.has(node))
+  replace(tx, recordKey, will, [...kept, ...changed])
+  return "done"
+}
+
+const isInTheWay = (tx: TxView, base: Key, changed: ReadonlyArray<NodeMode>, { stamp, will }: Standing): boolean => {
+  const modes = new Map(will.nodes.map(({ mode, node }) => [node, mode]))
+  const facts = { stamp, granted: true, modeOf: (node: Key): Mode | undefined => modes.get(node) }
+  if (!Rules.holdsUpUpgrade(base, changed, facts)) return false
+  // The tail of another upgrade is no holder; its base, which it leads to, is looked at for itself.
+  if (stamp > base && will.upgrades !== undefined) return false
+  return stamp < base || blocker(tx, will.tree, will.nodes, stamp) === undefined
+}
+
+/** Every request of a tree, in stamp order. Cost: all records of all sessions; for requests made while holding alone. */
+export const allStandings = (tx: TxView, tree: Key): ReadonlyArray<Standing> => {
+  const found: Array<Standing> = []
+  for (const { key, value } of tx.range({ start: prefixes.will, end: prefixEnd(prefixes.will) })) {
+    const sid = sidOf(key, prefixes.will)
+    if (!key.startsWith(Cells.recordPrefix(sid))) continue
+    const will = willOf(value)
+    if (will.kind === "unlock" && will.tree === tree)
+      found.push({ sid, stamp: Cells.stampOf(key), recordKey: key, will })
+  }
+  return found.sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
+}
+
+/** [19] A cycle of waits through a request, from it on; `undefined` when there is none or when a younger one closes it. */
+export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): ReadonlyArray<Standing> | undefined => {
+  const byStamp = new Map(standings.map((standing) => [standing.stamp, standing]))
+  const blockers = (standing: Standing): ReadonlyArray<Standing> => {
+    const { stamp, will } = standing
+    const modes = new Map(will.nodes.map(({ mode, node }) => [node, mode]))
+    return standings.filter((other) => {
+      // An upgrade waits as `convert` does: for what stands before its base, and for later ones of the changed nodes.
+      if (other.stamp === stamp || other.stamp === will.upgrades) return false
+      if (will.upgrades === undefined && other.stamp > stamp) return false
+      return other.will.nodes.some(({ mode, node }) => {
+        const mine = modes.get(node)
+        return mine !== undefined && !Rules.compatible(mine, mode)
+      })
+    })
+  }
+  const heldBy = new Map<Key, Array<Standing>>()
+  for (const standing of standings) {
+    for (const held of standing.will.holding) heldBy.set(held, [...(heldBy.get(held) ?? []), standing])
+  }
+  const isWaiting = (standing: Standing): boolean =>
+    standing.will.upgrades !== undefined || blockers(standing).length > 0
+  const seen = new Set<Key>()
+  const path: Array<Standing> = []
+  const visit = (standing: Standing): boolean => {
+    path.push(standing)
+    const next = [...blockers(standing), ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)]
+    for (const each of next) {
+      if (each.stamp === start) return true
+      if (seen.has(each.stamp)) continue
+      seen.add(each.stamp)
+      if (visit(each)) return true
+    }
+    path.pop()
+    return false
+  }
+  const from = byStamp.get(start)
+  if (from === undefined || !visit(from)) return undefined
+  return path.every(({ stamp }) => stamp <= start) ? path : undefined
+}
+
+/** All tickets of a tree for people. */
+export const list = (tx: TxView, tree: Key) =>
+  tx.range({ start: tree, end: prefixEnd(tree) }).map(({ key, value }) => {
+    const { mode, node, stamp } = Cells.ticketOf(key, tree)
+    const standing = standingOf(tx, tree, key, value)
+    const holds = standing !== undefined && blocker(tx, tree, standing.will.nodes, stamp) === undefined
+    const { version } = KeyDecode.decodePart(stamp, 0).part as { readonly version: number }
+    return {
+      path: KeyDecode.decode(node),
+      mode: Rules.modeNames[mode],
+      owner: standing?.will.owner ?? "a session that has ended",
+      state: holds ? ("holds" as const) : ("waits" as const),
+      stamp: version
+    }
+  })
