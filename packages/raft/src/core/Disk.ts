@@ -7,7 +7,7 @@
  * that ends late never counts for a tail that was cut and written again.
  */
 import { invariant } from "./invariant.ts"
-import type { Held, State } from "./State.ts"
+import type { Held, State, WriteInFlight } from "./State.ts"
 import type { Entry, Index, Message, PersistWork } from "./Types.ts"
 
 export const holdForLog = (s: State, message: Message): void => void s.newForLog.push(message)
@@ -47,7 +47,8 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   const { log } = s
   const truncateFrom = s.dirtyFrom <= s.handed ? s.dirtyFrom : 0
   const tail = s.dirtyFrom <= log.lastIndex ? log.slice(s.dirtyFrom, Infinity, Infinity) : []
-  const filled = s.filled.filter((entry) => entry.index < s.dirtyFrom && entry.index > log.base)
+  const filled =
+    s.filled.length === 0 ? s.filled : s.filled.filter(({ index }) => index < s.dirtyFrom && index > log.base)
   const work: PersistWork = {
     write: ++s.lastWrite,
     hardState:
@@ -64,26 +65,32 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   s.commitStored = s.commit
   s.dirtyFrom = Infinity
   s.handed = log.lastIndex
-  s.filled.length = 0
+  if (s.filled.length > 0) s.filled = []
   s.compactPending = 0
   return work
 }
 
+const hold = (s: State, messages: ReadonlyArray<Message>, held: Array<Held>, write: number): void => {
+  for (const message of messages) {
+    if (write <= s.persistedWrite) s.messages.push(message)
+    else held.push({ write, message })
+  }
+}
+
 /** Dates the messages that this turn has held; sends those whose state is durable already. */
 export const closeHeld = (s: State): void => {
-  for (const message of s.newForLog) {
-    if (s.lastWrite <= s.persistedWrite) s.messages.push(message)
-    else s.heldForLog.push({ write: s.lastWrite, message })
+  if (s.newForLog.length > 0) {
+    hold(s, s.newForLog, s.heldForLog, s.lastWrite)
+    s.newForLog = []
   }
-  for (const message of s.newForHard) {
-    if (s.lastHardWrite <= s.persistedWrite) s.messages.push(message)
-    else s.heldForHard.push({ write: s.lastHardWrite, message })
+  if (s.newForHard.length > 0) {
+    hold(s, s.newForHard, s.heldForHard, s.lastHardWrite)
+    s.newForHard = []
   }
-  s.newForLog.length = 0
-  s.newForHard.length = 0
 }
 
 const release = (s: State, held: Array<Held>): Array<Held> => {
+  if (held.length === 0) return held
   let count = 0
   while (count < held.length && (held[count] as Held).write <= s.persistedWrite) {
     s.messages.push((held[count] as Held).message)
@@ -98,12 +105,14 @@ export const persisted = (s: State, write: number): void => {
   invariant(write <= s.lastWrite, "only a write that was asked for is reported", () => `${write} > ${s.lastWrite}`)
   if (write <= s.persistedWrite) return
   s.persistedWrite = write
+  const { writes } = s
   let done = 0
-  while (done < s.writes.length && (s.writes[done] as { write: number }).write <= write) {
-    s.durable = Math.max(s.durable, (s.writes[done] as { lastIndex: Index }).lastIndex)
+  while (done < writes.length && (writes[done] as WriteInFlight).write <= write) {
+    s.durable = Math.max(s.durable, (writes[done] as WriteInFlight).lastIndex)
     done++
   }
-  s.writes.splice(0, done)
+  if (done === writes.length) writes.length = 0
+  else writes.splice(0, done)
   s.heldForLog = release(s, s.heldForLog)
   s.heldForHard = release(s, s.heldForHard)
 }

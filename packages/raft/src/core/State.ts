@@ -131,7 +131,7 @@ export class State {
   /** Highest index that has been handed to the disk and not truncated since. */
   handed: Index = 0
   durable: Index = 0
-  readonly filled: Array<Entry> = []
+  filled: Array<Entry> = []
   compactPending: Index = 0
   lastWrite = 0
   lastHardWrite = 0
