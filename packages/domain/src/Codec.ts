@@ -78,10 +78,9 @@ export class Codec<A> {
         throw invalid(key, `expected a ${this.shape.t === "leaf" ? this.shape.kind : "value"}`, input)
       return this.#toValue(input, input, number, key)
     }
-    const effect = this.#encode!(input)
-    if (!Exit.isExit(effect)) throw new NeedsEffect(effect)
-    if (Exit.isFailure(effect)) throw invalid(key, reasonOf(effect), input)
-    return this.#toValue(input, effect.value, number, key)
+    const exit = this.#atOnce(this.#encode!(input))
+    if (Exit.isFailure(exit)) throw invalid(key, reasonOf(exit), input)
+    return this.#toValue(input, exit.value, number, key)
   }
 
   /** As `encode`, for what a `NeedsEffect` brought. */
@@ -111,10 +110,16 @@ export class Codec<A> {
       throw undecodable(key, error instanceof Error ? error.message : String(error))
     }
     if (this.#is !== undefined) return this.decoded(value, raw)
-    const effect = this.#decode!(raw)
-    if (!Exit.isExit(effect)) throw new NeedsEffect(effect)
-    if (Exit.isFailure(effect)) throw undecodable(key, reasonOf(effect))
-    return this.decoded(value, effect.value)
+    const exit = this.#atOnce(this.#decode!(raw))
+    if (Exit.isFailure(exit)) throw undecodable(key, reasonOf(exit))
+    return this.decoded(value, exit.value)
+  }
+
+  /** Successes come as an Exit; failures, and what really needs an effect, do not. */
+  #atOnce(effect: Effect.Effect<unknown, Schema.SchemaError, unknown>): Exit.Exit<unknown, Schema.SchemaError> {
+    if (Exit.isExit(effect)) return effect
+    if (this.mayNeedEffect) throw new NeedsEffect(effect)
+    return Effect.runSyncExit(effect as Effect.Effect<unknown, Schema.SchemaError>)
   }
 
   /** As `decode`, for what a `NeedsEffect` brought. */

@@ -127,6 +127,7 @@ export class Collection<A> {
         (tx) => {
           resolved.step = 0
           try {
+            // What was thrown by the view passes through.
             return run({ tx, opened: this.registration.at(tx.store), resolved })
           } catch (error) {
             if (error instanceof Pending) return error
@@ -137,11 +138,18 @@ export class Collection<A> {
       )
     const loop = (resolved: Resolved): Effect.Effect<B, StoreError, any> =>
       Effect.flatMap(once(resolved), (result) =>
-        result instanceof Pending ? Effect.flatMap(result.effect, () => loop(resolved)) : Effect.succeed(result)
+        result instanceof Pending ? Effect.andThen(result.effect, loop(resolved)) : Effect.succeed(result)
       )
-    return withinTransaction(
-      this.store,
-      Effect.suspend(() => loop(new Resolved()))
+    // Most answer at once all the same; only when one did not are the runs held together by a transaction.
+    return Effect.flatMap(
+      Effect.suspend(() => once(new Resolved())),
+      (result) =>
+        result instanceof Pending
+          ? withinTransaction(
+              this.store,
+              Effect.suspend(() => loop(new Resolved()))
+            )
+          : Effect.succeed(result)
     )
   }
 

@@ -4,13 +4,14 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Changes from "./Changes.ts"
-import { type Access, type Collection, isExpired_, millisOf } from "./Collection.ts"
+import { type Access, type Collection, millisOf } from "./Collection.ts"
 import { withDeadline, withDeliveries } from "./core/Envelope.ts"
 import { type Key, prefixEnd, type Stamp } from "./core/Key.ts"
 import { decodePart } from "./core/KeyDecode.ts"
 import type { Value } from "./core/Value.ts"
 import type { Delivery, DQueue, OfferOptions } from "./DQueue.ts"
 import { type Item, retry, type TxView } from "./internal/TxView.ts"
+import * as Items from "./Items.ts"
 import { QueueCells } from "./QueueCells.ts"
 import * as Deliveries from "./QueueDeliveries.ts"
 import { InvalidInput, make as storeError } from "./StoreError.ts"
@@ -156,23 +157,14 @@ export class QueueImpl<A> implements DQueue<A, any> {
     return this.base.operation("pollUpTo", (access) => this.#take(access, 0, checkCount("the number to take", max, 0)))
   }
 
+  /** What may be taken now; expired items are passed over, not removed: that is for takes. */
   #seen(access: Access, limit: number): ReadonlyArray<A> {
-    const { tx } = access
-    const wanted: Array<Item> = []
-    const more = (items: ReadonlyArray<Item>) => {
-      for (const item of items) if (wanted.length < limit && !isExpired_(tx, item.value)) wanted.push(item)
-    }
     const { delayed, items, itemsEnd } = this.cells
-    more(tx.range({ start: delayed, end: this.cells.dueEnd(tx), limit: limit === Infinity ? undefined : limit }))
-    // One more at a time where expired ones stand in front: they are removed by takes, not by looks.
-    for (let start = items; wanted.length < limit;) {
-      const asked = limit === Infinity ? undefined : limit - wanted.length
-      const found = tx.range({ start, end: itemsEnd, limit: asked })
-      more(found)
-      if (asked === undefined || found.length < asked) break
-      start = `${found[found.length - 1]!.key}\0`
-    }
-    return this.#decode(access, wanted)
+    const { tx } = access
+    const bounded = (start: Key, end: Key, count: number) =>
+      Items.live(tx, { start, end, limit: count === Number.POSITIVE_INFINITY ? undefined : count })
+    const due = bounded(delayed, this.cells.dueEnd(tx), limit)
+    return this.#decode(access, [...due, ...bounded(items, itemsEnd, limit - due.length)])
   }
 
   get peek() {
