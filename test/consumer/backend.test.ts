@@ -1,3 +1,5 @@
+/** The exported suite over a store that is none of ours, in three lines. */
 import { BackendSuite } from "@weft/domain/testing"
-import { layer } from "./TinyBackend.ts"
-BackendSuite.suite("a third party's store", { layer: () => layer(), lanes: ["effect"] })
+import { layer } from "./ThirdPartyBackend.ts"
+
+BackendSuite.suite("third party", { layer: () => layer() })
