@@ -36,6 +36,8 @@ export interface Model<S, I, O> {
   readonly refute?: (operations: ReadonlyArray<Operation<I, O>>) => ReadonlyArray<Operation<I, O>> | undefined
   /** Where to look first: operations with smaller numbers are tried earlier. A hint, never a verdict. */
   readonly hint?: (operations: ReadonlyArray<Operation<I, O>>) => (operation: Operation<I, O>) => number
+  /** True only if no order can go on once `input` has taken effect in `state`: saves finding that out much later. */
+  readonly deadEnd?: (operations: ReadonlyArray<Operation<I, O>>) => (state: S, input: I) => boolean
   readonly show: (input: I, output: O | Unknown) => string
   readonly showState: (state: S) => string
 }

@@ -84,7 +84,8 @@ export const queue = (
       input.op === "peek" || input.op === "size" || (input.op === "poll" ? output === null : output === false),
     useful: (unknowns, known) => (capacity === Infinity ? usefulOffers(unknowns, known) : unknowns),
     refute: (operations) => (options.initial === undefined ? refuteQueue(operations) : undefined),
-    hint: pollOrder,
+    hint: dueFirst,
+    deadEnd: brokenOrder,
     show: (input, output) => {
       if (input.op === "offer") return `offer ${text(input.value)}${output === true ? "" : ` -> ${text(output)}`}`
       return `${input.op} -> ${input.op !== "size" && output === null ? "empty" : text(output)}`
@@ -103,15 +104,57 @@ const usefulOffers = (
   return unknowns.filter(({ input }) => input.op !== "offer" || seen.has(valueKey(input.value)))
 }
 
-/** Concurrent offers took effect in the order in which their values came out: look there first. */
-const pollOrder = (operations: ReadonlyArray<QueueOperation>): ((operation: QueueOperation) => number) => {
+/**
+ * Offers by the time their value must have come out: its own poll's return, or that of any value offered wholly after it
+ * (earliest due date with precedence). Polls before offers: taking the head early is never a loss.
+ */
+const dueFirst = (operations: ReadonlyArray<QueueOperation>): ((operation: QueueOperation) => number) => {
   const polledAt = new Map<string, number>()
   for (const { input, output, returned } of operations) {
     if (input.op === "poll" && output !== unknown && output !== null) polledAt.set(valueKey(output), returned!)
   }
-  return ({ input, returned }) => {
+  const due = ({ input }: QueueOperation): number =>
+    input.op === "offer" ? (polledAt.get(valueKey(input.value)) ?? Infinity) : Infinity
+  const offers = operations.filter(({ input }) => input.op === "offer").sort((a, b) => b.call - a.call)
+  const earliest: Array<number> = []
+  for (const offer of offers) earliest.push(Math.min(due(offer), earliest.at(-1) ?? Infinity))
+  return (operation) => {
+    const { input, returned } = operation
     if (input.op !== "offer") return -1 / (1 + Math.abs(returned ?? 0))
-    return polledAt.get(valueKey(input.value)) ?? Infinity
+    // How many offers were called after this one returned: they stand first, latest call first.
+    let low = 0
+    let high = offers.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (offers[middle]!.call > (returned ?? Infinity)) low = middle + 1
+      else high = middle
+    }
+    return Math.min(due(operation), low === 0 ? Infinity : earliest[low - 1]!)
+  }
+}
+
+/** An offer behind a value that comes out later than its own: first in, first out is broken already. Values offered once. */
+const brokenOrder = (
+  operations: ReadonlyArray<QueueOperation>
+): ((state: ReadonlyArray<Value>, input: QueueInput) => boolean) => {
+  const polls = new Map<string, { readonly call: number; readonly returned: number }>()
+  const offered = new Map<string, number>()
+  let unknownPolls = false
+  for (const { call, input, output, returned } of operations) {
+    if (input.op === "offer") offered.set(valueKey(input.value), (offered.get(valueKey(input.value)) ?? 0) + 1)
+    else if (input.op === "poll" && output === unknown) unknownPolls = true
+    else if (input.op === "poll" && output !== null) polls.set(valueKey(output as Value), { call, returned: returned! })
+  }
+  return (state, input) => {
+    if (input.op !== "offer" || offered.get(valueKey(input.value)) !== 1) return false
+    const own = polls.get(valueKey(input.value))
+    if (own === undefined) return false
+    return state.some((value) => {
+      const key = valueKey(value)
+      if (offered.get(key) !== 1) return false
+      const other = polls.get(key)
+      return other === undefined ? !unknownPolls : own.returned < other.call
+    })
   }
 }
 
@@ -122,7 +165,8 @@ interface Journey {
 
 /**
  * Violations of first in, first out that need at most four operations (after Henzinger, Sezgin & Vafeiadis 2013): a value
- * from nowhere, a value polled twice, two values that came out in the wrong order. Values offered twice are passed over.
+ * from nowhere, a value polled twice, two values that came out in the wrong order, a value that was passed over, "empty" while
+ * a value was surely inside. Values offered twice are passed over.
  */
 const refuteQueue = (operations: ReadonlyArray<QueueOperation>): ReadonlyArray<QueueOperation> | undefined => {
   if (operations.some(({ input }) => input.op === "size" || input.op === "peek")) return undefined
@@ -147,29 +191,62 @@ const refuteQueue = (operations: ReadonlyArray<QueueOperation>): ReadonlyArray<Q
       }
     }
   }
-  return wrongOrder(Array.from(journeys.values()))
+  const single = Array.from(journeys.values()).flatMap(({ offers, polls }): ReadonlyArray<Moved> => {
+    const [offer] = offers
+    return offers.length === 1 && offer!.output !== unknown ? [{ offer: offer!, poll: polls[0] }] : []
+  })
+  // With an unknown poll about, a value that nobody was given may have gone to it.
+  const stayed = !operations.some(({ input, output }) => input.op === "poll" && output === unknown)
+  const sure = single.filter(({ poll }) => poll !== undefined || stayed)
+  return wrongOrder(sure) ?? wrongEmpty(sure, operations)
 }
 
-/** a was offered before b, yet b was polled before a. Cost: O(n log n). */
-const wrongOrder = (journeys: ReadonlyArray<Journey>): ReadonlyArray<QueueOperation> | undefined => {
-  const moved = journeys.flatMap(({ offers, polls }) => {
-    const [offer, poll] = [offers[0], polls[0]]
-    const single = offers.length === 1 && polls.length === 1 && offer!.output !== unknown
-    return single ? [{ offer: offer!, poll: poll! }] : []
-  })
+/** A value offered once; `poll` undefined: it never came out. */
+interface Moved {
+  readonly offer: QueueOperation
+  readonly poll: QueueOperation | undefined
+}
+
+/** When its poll was called; never for a value that stayed. */
+const leftAt = ({ poll }: Moved): number => poll?.call ?? Infinity
+
+const shown = (...operations: ReadonlyArray<QueueOperation | undefined>): ReadonlyArray<QueueOperation> =>
+  operations.filter((operation) => operation !== undefined)
+
+/** a was offered before b, yet b was polled before a, or a never. Cost: O(n log n). */
+const wrongOrder = (moved: ReadonlyArray<Moved>): ReadonlyArray<QueueOperation> | undefined => {
   const byOffered = moved.toSorted((a, b) => a.offer.returned! - b.offer.returned!)
   const byCall = moved.toSorted((a, b) => a.offer.call - b.offer.call)
   let offered = 0
-  let latest: (typeof moved)[number] | undefined
+  let latest: Moved | undefined
   for (const b of byCall) {
     // Of all values offered wholly before b, the one polled latest is the best witness.
     for (; offered < byOffered.length && byOffered[offered]!.offer.returned! < b.offer.call; offered++) {
       const a = byOffered[offered]!
-      if (latest === undefined || a.poll.call > latest.poll.call) latest = a
+      if (latest === undefined || leftAt(a) > leftAt(latest)) latest = a
     }
-    if (latest !== undefined && b.poll.returned! < latest.poll.call) {
-      return [latest.offer, b.offer, b.poll, latest.poll]
+    if (latest !== undefined && b.poll !== undefined && b.poll.returned! < leftAt(latest)) {
+      return shown(latest.offer, b.offer, b.poll, latest.poll)
     }
+  }
+  return undefined
+}
+
+/** A poll said "empty" while one value was inside all the time. Cost: O(n log n). */
+const wrongEmpty = (
+  moved: ReadonlyArray<Moved>,
+  operations: ReadonlyArray<QueueOperation>
+): ReadonlyArray<QueueOperation> | undefined => {
+  const byOffered = moved.toSorted((a, b) => a.offer.returned! - b.offer.returned!)
+  const empties = operations.filter(({ input, output }) => input.op === "poll" && output === null)
+  let offered = 0
+  let latest: Moved | undefined
+  for (const empty of empties.toSorted((a, b) => a.call - b.call)) {
+    for (; offered < byOffered.length && byOffered[offered]!.offer.returned! < empty.call; offered++) {
+      const value = byOffered[offered]!
+      if (latest === undefined || leftAt(value) > leftAt(latest)) latest = value
+    }
+    if (latest !== undefined && empty.returned! < leftAt(latest)) return shown(latest.offer, empty, latest.poll)
   }
   return undefined
 }

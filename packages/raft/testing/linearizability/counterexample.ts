@@ -86,7 +86,9 @@ class Shrinker<S, I, O> {
   /** Weakens halves, quarters, ... single operations (Zeller's delta debugging); the answer is still broken. */
   weaken(operations: Operations<I, O>): { readonly core: Operations<I, O>; readonly powerless: Operations<I, O> } {
     let strong = operations.filter(({ output }) => output !== unknown).sort((a, b) => a.call - b.call)
-    let weak: Operations<I, O> = operations.filter(({ output }) => output === unknown)
+    let weak: Operations<I, O> = operations.filter(
+      ({ input, output }) => output === unknown && !this.#model.observes(input, unknown)
+    )
     for (let size = strong.length >>> 1; size >= 1; size >>>= 1) {
       for (let from = 0; from < strong.length;) {
         const rest = [...strong.slice(0, from), ...strong.slice(from + size)]

@@ -14,9 +14,9 @@ import { type Operation, unknown } from "./History.ts"
 import { illegal, type Model, valueKey, type Value } from "./Model.ts"
 
 export interface Limits {
-  /** Calls of `model.step` in the whole check. */
+  /** Calls of `model.step` in the whole check, and 64 characters of states that were compared. */
   readonly stepsMax: number
-  /** Remembered configurations (set placed, state) in one partition; each costs some 100 to 200 bytes. */
+  /** Remembered configurations (set placed, state) in one partition, long states counted by 64 characters; 100 to 200 bytes each. */
   readonly configurationsMax: number
   /** Time by `now`, if given. A check without a clock is the same on every machine. */
   readonly millisMax?: number
@@ -66,6 +66,7 @@ class Search<S, I, O> {
   readonly #observes: Uint8Array
   readonly #rank: Float64Array
   readonly #sameBefore: Int32Array
+  readonly #deadEnd: ((state: S, input: I) => boolean) | undefined
   /** Doubly linked list of the call and return events of answered operations that are not placed yet. */
   readonly #after: Int32Array
   readonly #before: Int32Array
@@ -74,6 +75,7 @@ class Search<S, I, O> {
   readonly #seen = new Map<string, Array<Uint32Array>>()
   readonly #order: Array<number> = []
   #configurations = 0
+  #rounds = 0
   #knownPlaced = 0
   #highest = -1
   #deepest: ReadonlyArray<number> = []
@@ -91,6 +93,7 @@ class Search<S, I, O> {
     this.#observes = Uint8Array.from(this.#known, ({ input, output }) => (model.observes(input, output) ? 1 : 0))
     const hint = model.hint?.(operations)
     this.#rank = Float64Array.from(this.#known, (operation) => hint?.(operation) ?? operation.returned ?? Infinity)
+    this.#deadEnd = model.deadEnd?.(operations)
     this.#sameBefore = sameInputBefore(this.#unknowns)
     this.#placed = new Uint32Array((count >>> 5) + 1)
     this.#used = new Uint32Array((this.#unknowns.length + 31) >>> 5)
@@ -171,6 +174,7 @@ class Search<S, I, O> {
   #step(frame: Frame<S>, candidate: number): S | typeof illegal {
     const { input, output } = this.#operation(candidate)
     this.#spent.steps++
+    if (this.#deadEnd?.(frame.state, input) === true) return illegal
     const next = this.#model.step(frame.state, input, output)
     if (next === illegal || candidate < this.#known.length) return next
     return this.#model.stateKey(next) === frame.stateKey ? illegal : next
@@ -184,16 +188,19 @@ class Search<S, I, O> {
       key += String.fromCharCode(this.#placed[word]! & 0xffff, this.#placed[word]! >>> 16)
     }
     key += `|${stateKey}`
+    // States can be long (a queue): what is remembered is paid for by its length.
+    const weight = 1 + (key.length >> 6)
+    this.#spent.steps += weight - 1
     const visits = this.#seen.get(key)
     if (visits === undefined) {
       this.#seen.set(key, [this.#used.slice()])
-      this.#configurations++
+      this.#configurations += weight
       return false
     }
     this.#spent.steps += visits.length
     if (visits.some((visit) => visit.every((word, index) => (word & ~this.#used[index]!) === 0))) return true
     visits.push(this.#used.slice())
-    this.#configurations++
+    this.#configurations += weight
     return false
   }
 
@@ -237,7 +244,7 @@ class Search<S, I, O> {
     if (this.#spent.steps > this.#limits.stepsMax) return "stepsMax"
     if (this.#configurations > this.#limits.configurationsMax) return "configurationsMax"
     const { millisMax, now } = this.#limits
-    if (millisMax === undefined || now === undefined || (this.#configurations & 255) !== 0) return undefined
+    if (millisMax === undefined || now === undefined || (this.#rounds++ & 63) !== 0) return undefined
     return now() - this.#spent.startedAt > millisMax ? "millisMax" : undefined
   }
 
