@@ -26,15 +26,14 @@ import type {
   KeyChange,
   RangeCheck,
   ReadCheck,
-  Refused,
   Reply,
-  TooOld,
-  Write
+  TooOld
 } from "./Commit.ts"
 import type { Key } from "./Key.ts"
 import * as Limits from "./Limits.ts"
-import { fromCounter, type Value } from "./Value.ts"
+import type { Value } from "./Value.ts"
 import * as Version from "./Version.ts"
+import { plan } from "./Plan.ts"
 import * as Writes from "./Writes.ts"
 
 /** Number of these rules. A new kind of write raises it; stores refuse what their own number does not know. */
@@ -218,7 +217,7 @@ const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: Commi
     state.remember(request, false, false)
     return conflict
   }
-  const planned = plan(state, request.writes)
+  const planned = plan(state, view.limits, request.writes)
   if (!(planned instanceof Map)) {
     state.remember(request, false, false)
     return planned
@@ -309,69 +308,6 @@ const holdsAfter = (
     if (Writes.touches(state.commits[i]!.changes, start, end)) return false
   }
   return true
-}
-
-/** What each key would hold after the writes, or why they are refused. */
-const plan = (state: Pending, writes: ReadonlyArray<Write>): Map<Key, Value | undefined> | Refused => {
-  const planned = new Map<Key, Value | undefined>()
-  const appended = new Set<Key>()
-  for (const write of writes) {
-    switch (write._tag) {
-      case "Set":
-        planned.set(write.key, write.value)
-        break
-      case "Delete":
-        planned.set(write.key, undefined)
-        break
-      case "DeleteRange": {
-        const removed = planDeleteRange(state, planned, write.start, write.end)
-        if (removed > state.view.limits.deleteRangeKeys)
-          return Limits.exceeded("deleteRangeKeys", state.view.limits, removed, write.start)
-        break
-      }
-      case "Add": {
-        const sum = Writes.add(
-          planned.has(write.key) ? planned.get(write.key) : state.cell(write.key)?.value,
-          write.delta,
-          write.key
-        )
-        if (typeof sum !== "number") return sum
-        planned.set(write.key, fromCounter(sum))
-        break
-      }
-      case "Append": {
-        const key = Writes.appendKey(write, Version.next(state.version))
-        if (appended.has(key)) {
-          return {
-            _tag: "Refused",
-            reason: "InvalidInput",
-            key: write.prefix,
-            message: `two appends of one request have the same key (prefix, index ${write.index} and suffix): one item would be lost; give them different indexes`
-          }
-        }
-        appended.add(key)
-        planned.set(key, write.value)
-      }
-    }
-  }
-  return planned
-}
-
-/** Plans the absence of all keys of a range, own earlier writes included; how many present keys that removes. */
-const planDeleteRange = (state: Pending, planned: Map<Key, Value | undefined>, start: Key, end: Key): number => {
-  let removed = 0
-  for (const { key } of state.entries(start, end)) {
-    if (!planned.has(key)) planned.set(key, undefined)
-    else if (planned.get(key) === undefined) continue
-    removed++
-    planned.set(key, undefined)
-  }
-  for (const [key, value] of planned) {
-    if (value === undefined || key < start || key >= end) continue
-    removed++
-    planned.set(key, undefined)
-  }
-  return removed
 }
 
 /** Takes a validated request into the pending state. */
