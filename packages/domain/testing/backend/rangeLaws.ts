@@ -1,6 +1,6 @@
 /** Laws of ranges: what they return, what their checks see, what deleting them does. */
 import * as Effect from "effect/Effect"
-import type { Range, RangeCheck } from "../../src/core/Commit.ts"
+import type { Range, RangeCheck, Write } from "../../src/core/Commit.ts"
 import type { Version } from "../../src/core/Version.ts"
 import type { StoreError } from "../../src/StoreError.ts"
 import {
@@ -35,28 +35,33 @@ const checkOf = (store: Store, { end, start }: Range, withEntries: boolean): Eff
     ...(withEntries ? { entries: ranges[0]!.map(({ cell, key }) => ({ key, version: cell.version })) } : {})
   }))
 
-/** What a checked range [b, d) says to something done since: a law of its own for each. */
-const since = (
-  what: string,
-  expected: "holds" | "conflicts",
-  change: (client: Client) => Effect.Effect<unknown, StoreError>
-): Law =>
+/** What a checked range [b, d) says to writes since, of another batch or of its own: a law for each. */
+const since = (what: string, expected: "holds" | "conflicts", ...writes: ReadonlyArray<Write>): Law =>
   law(`a checked range ${expected} when ${what}`, ({ store }) =>
     Effect.gen(function* () {
-      for (const withEntries of [false, true]) {
-        const client = new Client(store, `c${withEntries}`)
+      for (const [withEntries, isSameBatch] of [
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, true]
+      ] as const) {
+        const client = new Client(store, `c${withEntries}${isSameBatch}`)
         yield* client.write(deleteRange("a", "z"))
         yield* fill(client, ["a", "b", "c", "cc", "d"])
         const base = yield* versionOf(store)
         const range = yield* checkOf(store, { start: "b", end: "d" }, withEntries)
-        yield* change(client)
-        const [reply] = yield* store.commit([client.request(base, { ranges: [range], writes: [set("x", "1")] })])
-        if (expected === "holds") committed(reply)
+        const change = client.request(base, { writes })
+        const check = client.request(base, { ranges: [range], writes: [set("x", "1")] })
+        const replies = isSameBatch
+          ? yield* store.commit([change, check])
+          : [...(yield* store.commit([change])), ...(yield* store.commit([check]))]
+        const changed = committed(replies[0])
+        if (expected === "holds") committed(replies[1])
         else {
-          const { keys, ranges, version } = conflict(reply)
+          const { keys, ranges, version } = conflict(replies[1])
           assert.deepEqual(ranges, [{ start: "b", end: "d", expected: range.version }])
           assert.deepEqual(keys, [])
-          assert.equal(version, yield* versionOf(store))
+          assert.equal(version, changed)
         }
       }
     })
@@ -124,14 +129,14 @@ export const rangeLaws: ReadonlyArray<Law> = [
       )
     })
   ),
-  since("a key was made in it", "conflicts", (client) => client.write(set("bb", "1"))),
-  since("its first key was written", "conflicts", (client) => client.write(set("b", "1"))),
-  since("a key in it was deleted", "conflicts", (client) => client.write(del("cc"))),
-  since("a range over it was deleted", "conflicts", (client) => client.write(deleteRange("a", "z"))),
-  since("a stamped key was appended in it", "conflicts", (client) => client.write(append("c", 0, "1"))),
-  since("a key at its end was written", "holds", (client) => client.write(set("d", "1"), set("a", "1"), del("e"))),
-  since("nothing in it was written", "holds", (client) => client.write(set("y", "1"))),
-  since("an absent key of it was deleted", "holds", (client) => client.write(del("bb"), set("y", "1"))),
+  since("a key was made in it", "conflicts", set("bb", "1")),
+  since("its first key was written", "conflicts", set("b", "1")),
+  since("a key in it was deleted", "conflicts", del("cc")),
+  since("a range over it was deleted", "conflicts", deleteRange("a", "z")),
+  since("a stamped key was appended in it", "conflicts", append("c", 0, "1")),
+  since("a key at its end was written", "holds", set("d", "1"), set("a", "1"), del("e")),
+  since("nothing in it was written", "holds", set("y", "1")),
+  since("an absent key of it was deleted", "holds", del("bb"), set("y", "1")),
   law("a range check with several changed ranges names each", ({ store }) =>
     Effect.gen(function* () {
       const client = new Client(store, "one")
