@@ -76,6 +76,7 @@ export class RaftInvariants {
   private readonly chains: Array<number> = []
   private readonly snapshots = new Map<Index, number>()
   private readonly executions = new Map<number, Index>()
+  private readonly forbidden = new Set<number>()
   private readonly nodes = new Map<NodeId, ObservedNode>()
   private highestLeaderTerm: Term = 0
   /** Highest commit index of any node; entries up to it may not have been handed out yet. */
@@ -288,10 +289,27 @@ export class RaftInvariants {
     )
   }
 
+  /** A command was reported as refused or superseded: it must never take effect. */
+  forbid(command: number): void {
+    if (command === 0) return
+    const known = this.executions.get(command)
+    invariant(
+      known === undefined,
+      "a request that is refused or superseded takes no effect (keyed by index and term)",
+      () => `command ${command} was executed at ${String(known)}`
+    )
+    this.forbidden.add(command)
+  }
+
   /** A command of a session is executed at one place of the log (exactly once: thesis 6.3). */
   executed(node: ObservedNode, command: number, index: Index): void {
     const known = this.executions.get(command)
     if (known === undefined) this.executions.set(command, index)
+    invariant(
+      !this.forbidden.has(command),
+      "a request that is refused or superseded takes no effect (keyed by index and term)",
+      () => `${node.id} executes command ${command} at ${index}`
+    )
     invariant(
       known === undefined || known === index,
       "a command of a session is executed once (thesis 6.3)",
@@ -315,6 +333,11 @@ export class RaftInvariants {
 
   event(node: ObservedNode, event: RaftEvent): void {
     if (event._tag === "ConfigurationChanged") this.configurationChanged(node)
+    invariant(
+      event._tag !== "DiskHung" || !event.hung || node.raft.role !== "leader",
+      "a leader whose disk hangs steps down (hashicorp/raft 503)",
+      () => node.id
+    )
     // The node may be something else by the end of the turn that made it a leader.
     if (event._tag === "RoleChanged" && event.role === "leader") this.elected(node.id, event.term)
   }

@@ -54,7 +54,7 @@ export type RunSummary = Pick<
   | "transitions"
 > & {
   readonly failure: { readonly rule: string; readonly message: string } | undefined
-  /** Milliseconds of one run, by the caller's clock. */
+  /** Milliseconds of processor time of one run. */
   readonly millis: number
   readonly nodes: number
 }
@@ -108,7 +108,7 @@ export class Campaign {
     if (run.failure !== undefined) this.failures.push(run)
   }
 
-  /** Simulated time over the time that one core needed for it. */
+  /** Simulated time over the processor time that it took. */
   get timesReal(): number {
     return this.simulatedMicros / 1000 / Math.max(1, this.millis)
   }

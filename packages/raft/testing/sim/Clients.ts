@@ -208,10 +208,24 @@ export class SimClient {
           return this.finish(request, () => this.workload.histories.failed(request.historyId, request.command))
         }
         if (outcome.leader !== undefined) this.favourite = Math.max(0, this.world.placeOf(outcome.leader))
-        return this.again(request)
+        return this.givenUp(request) ? undefined : this.again(request)
+      case "Superseded":
+        return this.givenUp(request) ? undefined : this.again(request)
       default:
         return this.again(request)
     }
+  }
+
+  /**
+   * A request that was refused or superseded will never take effect: now and then its client relies on that. (Not where the
+   * network doubles messages: a doubled forward is two copies, and the answer speaks of one.)
+   */
+  private givenUp(request: Request): boolean {
+    const alone = request.attempts === 1 && request.read === undefined && this.world.options.network.doubling === 0
+    if (!alone || !this.random.chance(0.3)) return false
+    this.world.invariants.forbid(request.command.id)
+    this.finish(request, () => this.workload.histories.failed(request.historyId, request.command))
+    return true
   }
 
   private applied(request: Request, applied: Extract<ProposeOutcome, { _tag: "Applied" }>["applied"]): void {

@@ -61,7 +61,7 @@ export class DurableMirror {
 
 export class SimDisk {
   readonly memory: MemoryDisk
-  readonly mirror = new DurableMirror()
+  mirror = new DurableMirror()
   private readonly kernel: Kernel
   private readonly random: SeededRandom
   private readonly tally: Tally
@@ -71,7 +71,7 @@ export class SimDisk {
   private syncing = false
   /** Rises with each crash, so that the end of an old sync is not taken for one of the new life. */
   private life = 0
-  /** Ends the sync that hangs now. */
+  /** Ends the sync that is under way. */
   private release: (() => void) | undefined
   private inFlight = 0
   private backup: unknown
@@ -153,7 +153,6 @@ export class SimDisk {
       if (over || life !== this.life) return
       if (this.hungUntil > this.kernel.now) {
         this.tally.add("diskHung")
-        this.release = finish
         return this.kernel.at(this.hungUntil, finish)
       }
       over = true
@@ -164,6 +163,7 @@ export class SimDisk {
       this.memory.sync(count)
       if (this.memory.pending > 0) this.kick()
     }
+    this.release = finish
     this.kernel.after(micros, finish)
   }
 
@@ -240,6 +240,8 @@ export class SimDisk {
   /** An empty disk in its place; the node must be down. */
   wipe(): void {
     this.end()
+    // What the old disk had acknowledged stays true of the name that it had.
+    this.mirror = new DurableMirror()
     this.memory.wipe()
     this.backup = undefined
   }

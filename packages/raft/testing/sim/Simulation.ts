@@ -29,7 +29,7 @@ export interface RunReport {
   /** Keys whose history the checker gave up on (its bound is a number of steps). */
   readonly undecided: number
   readonly committed: number
-  /** From the end of all faults to a leader that has committed in its term, in election timeouts (the longest that is drawn). */
+  /** From the end of all faults to a leader that a majority follows, in election timeouts (the longest that is drawn). */
   readonly electionTimeouts: number
   /** From the end of all faults to equal replicas and decided requests, in simulated microseconds. */
   readonly convergenceMicros: number
@@ -121,9 +121,17 @@ class Simulation {
     this.electionTimeouts = (kernel.now - healedAt) / this.timeoutMicros
   }
 
+  /** Somebody leads, and a majority of every set of voters follows. */
   private hasLeader(): boolean {
-    const raft = this.world.leader()?.driver?.raft
-    return raft !== undefined && raft.termOf(raft.commit) === raft.term
+    const leader = this.world.leader()
+    const raft = leader?.driver?.raft
+    if (raft === undefined) return false
+    const { outgoing, voters } = raft.configuration.configuration
+    const follows = (id: string): boolean => {
+      const other = this.world.find(id)?.driver?.raft
+      return other !== undefined && other.leader === raft.id && other.term === raft.term
+    }
+    return [voters, outgoing].every((set) => set.length === 0 || set.filter(follows).length * 2 > set.length)
   }
 
   private converge(healedAt: number): void {
