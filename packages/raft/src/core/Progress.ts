@@ -118,6 +118,8 @@ export class Progress {
   /** The peer has lost what it had acknowledged beyond `index`: back to there, or before the end of our own log. */
   regress(index: Index, lastIndex: Index): void {
     this.match = Math.min(this.match, index)
+    // A transfer under way goes on: every heartbeat's answer tells of the same damage and would start it again.
+    if (this.state === "snapshot") return
     this.becomeProbe(Math.min(index, lastIndex) + 1)
   }
 
