@@ -203,6 +203,25 @@ it(`a power cut in the middle of a checkpoint loses nothing (${replay})`, () => 
   expect(checkpoints).toBeGreaterThan(0)
 })
 
+it("every write but that of a waiting piece is committed with a full sync", () => {
+  const steps = randomScript(new SeededRandom(seed, "sync"), 40)
+  let synchronous = ""
+  const commits: Array<string> = []
+  const log = openInline(
+    { path: path.join(directory, "log") },
+    hookedPorts((sql) => {
+      synchronous = /synchronous = (\w+)/.exec(sql)?.[1] ?? synchronous
+      if (sql === "COMMIT") commits.push(synchronous)
+    })
+  )
+  for (const step of steps) {
+    commits.length = 0
+    runNow(log, step)
+    expect(commits).toEqual([step.op === "piece" ? "NORMAL" : "FULL"])
+  }
+  log.close(() => {})
+})
+
 it("a process killed while it writes through the worker thread loses nothing that it reported", async () => {
   const script = fileURLToPath(new URL("./support/writer.ts", import.meta.url))
   for (let round = 0; round < (full ? 30 : 2); round++) {

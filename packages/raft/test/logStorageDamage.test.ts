@@ -10,6 +10,7 @@
 import * as assert from "node:assert/strict"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import type { Entry, PersistWork, Restored } from "../src/core/Types.ts"
 import { isFinal, LogStorageError } from "../src/LogStorage.ts"
@@ -211,6 +212,22 @@ it("a cut file is reported or refused, never silent", () => {
   }
   console.log(`cut files: ${JSON.stringify(tally)}`)
   expect(tally.reported).toBeGreaterThan(5)
+})
+
+it("one of head and copy is enough: vote and log are whole without the other", () => {
+  const file = path.join(directory, "log")
+  const truth = build(file)
+  for (const table of ["head", "head_copy"]) {
+    const copy = path.join(directory, table)
+    copyLog(file, copy)
+    const database = new DatabaseSync(copy)
+    database.exec(`UPDATE ${table} SET body = zeroblob(200)`)
+    database.close()
+    const log = openInline({ path: copy })
+    log.close(() => {})
+    assert.deepEqual(log.restored.hardState, truth.hardState)
+    sameRestored(log.restored, truth)
+  }
 })
 
 it("an old copy of the file under the present mark is lost log, not an older truth", () => {

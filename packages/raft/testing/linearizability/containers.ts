@@ -83,7 +83,7 @@ export const queue = (
     observes: (input, output) =>
       input.op === "peek" || input.op === "size" || (input.op === "poll" ? output === null : output === false),
     useful: (unknowns, known) => (capacity === Infinity ? usefulOffers(unknowns, known) : unknowns),
-    refute: (operations) => (options.initial === undefined ? refuteQueue(operations) : undefined),
+    refute: (operations) => (options.initial === undefined ? refuteQueue(operations, capacity) : undefined),
     hint: dueFirst,
     deadEnd: brokenOrder,
     show: (input, output) => {
@@ -168,7 +168,10 @@ interface Journey {
  * from nowhere, a value polled twice, two values that came out in the wrong order, a value that was passed over, "empty" while
  * a value was surely inside. Values offered twice are passed over.
  */
-const refuteQueue = (operations: ReadonlyArray<QueueOperation>): ReadonlyArray<QueueOperation> | undefined => {
+const refuteQueue = (
+  operations: ReadonlyArray<QueueOperation>,
+  capacity: number
+): ReadonlyArray<QueueOperation> | undefined => {
   if (operations.some(({ input }) => input.op === "size" || input.op === "peek")) return undefined
   const journeys = new Map<string, Journey>()
   const journey = (value: Value): Journey => {
@@ -197,7 +200,10 @@ const refuteQueue = (operations: ReadonlyArray<QueueOperation>): ReadonlyArray<Q
   })
   // With an unknown poll about, a value that nobody was given may have gone to it.
   const stayed = !operations.some(({ input, output }) => input.op === "poll" && output === unknown)
-  const sure = single.filter(({ poll }) => poll !== undefined || stayed)
+  // A bounded queue may have been full where the client was told nothing: then the value never was inside.
+  const sure = single.filter(
+    ({ offer, poll }) => poll !== undefined || (stayed && (capacity === Infinity || offer.output === true))
+  )
   return wrongOrder(sure) ?? wrongEmpty(sure, operations)
 }
 
