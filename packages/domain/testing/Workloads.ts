@@ -1,6 +1,7 @@
 /** Workloads with invariants, over a `Store` and names of cells; see `workloads/harness.ts`. */
 export {
   Aborted,
+  type Attempts,
   type Context,
   maybeAbort,
   pause,

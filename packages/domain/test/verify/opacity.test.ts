@@ -16,22 +16,22 @@ interface Course {
   readonly name: string
   readonly rates: Partial<Record<FaultyBackend.Fault, number>> | undefined
   readonly moving: boolean
-  /** Discarded attempts may be judged by the history where nothing they ran on can fail later. */
-  readonly attempts: boolean
+  /** Discarded attempts are judged by the history, too, where nothing they ran on can fail later. */
+  readonly attempts: Workloads.Attempts
 }
 
 const delays: Partial<Record<FaultyBackend.Fault, number>> = { delayRequest: 0.3, delayReply: 0.3, reorder: 0.1 }
 
 const courses: ReadonlyArray<Course> = [
-  { name: "in process", rates: undefined, moving: false, attempts: true },
-  { name: "in process, while others move the store", rates: undefined, moving: true, attempts: true },
-  { name: "by batches with delays", rates: delays, moving: false, attempts: true },
-  { name: "by batches with delays, while others move the store", rates: delays, moving: true, attempts: false },
+  { name: "in process", rates: undefined, moving: false, attempts: "ended" },
+  { name: "in process, while others move the store", rates: undefined, moving: true, attempts: "ended" },
+  { name: "by batches with delays", rates: delays, moving: false, attempts: "ignored" },
+  { name: "by batches with delays, while others move the store", rates: delays, moving: true, attempts: "ignored" },
   {
     name: "through a bad network, while others move the store",
     rates: FaultyBackend.badNetwork,
     moving: true,
-    attempts: false
+    attempts: "ignored"
   }
 ]
 
@@ -54,7 +54,7 @@ describe("opacity: no body ever saw a mix, in no attempt", () => {
             clients,
             transactions,
             attempts: course.attempts,
-            beside: course.moving ? mover(shared, "bank", accounts) : undefined,
+            beside: course.moving ? mover(shared, "bank", accounts, course.rates === undefined ? 0 : 150) : undefined,
             faults
           }
         )

@@ -41,7 +41,7 @@ describe("serializability", () => {
         seed,
         clients: 8,
         transactions: scale(60, 250),
-        attempts: true
+        attempts: "ended"
       })
       return judge(ran, `${workload.name}, ${replay(file, seed)}`)
     })

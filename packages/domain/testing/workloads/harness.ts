@@ -20,6 +20,13 @@ import * as Tx from "../../src/Tx.ts"
 /** A body that gave up on purpose. */
 export class Aborted extends Data.TaggedError("Aborted")<{}> {}
 
+/**
+ * How discarded attempts are judged: not at all; as transactions that ended when they were given up; or as `speculative`
+ * ones, that may have seen what was not acknowledged yet, so that nobody later must have seen it, too. Not at all where
+ * what they ran on may fail later.
+ */
+export type Attempts = "ignored" | "ended" | "speculative"
+
 /** What a running workload has at hand. */
 export interface Context {
   /** Who runs this client; unique among all clients of all processes. */
@@ -28,8 +35,7 @@ export interface Context {
   readonly recorder: Recorder
   /** What the invariant found wrong, for people. */
   readonly problems: Array<string>
-  /** Whether discarded attempts are judged. Not where attempts may run on unacknowledged writes that fail later. */
-  readonly attempts: boolean
+  readonly attempts: Attempts
 }
 
 /** One workload with its parameters. `space` names its cells: two of different spaces do not meet. */
@@ -88,8 +94,9 @@ export const transact = <A>(
     let attempts = 0
     const ops: Array<Op> = []
     const attempt = Effect.suspend(() => {
-      if (attempts++ > 0 && context.attempts) {
-        recorder.add({ process, status: "ok", start: attemptStart, end: recorder.now(), ops: external(ops) })
+      if (attempts++ > 0 && context.attempts !== "ignored") {
+        const end = context.attempts === "ended" ? recorder.now() : Number.MAX_SAFE_INTEGER
+        recorder.add({ process, status: "ok", start: attemptStart, end, ops: external(ops) })
       }
       ops.length = 0
       attemptStart = recorder.now()
@@ -124,7 +131,7 @@ export interface RunOptions {
   readonly recorder: Recorder
   /** Begins the names of clients. Default: the workload's name. */
   readonly process?: string | undefined
-  readonly attempts?: boolean | undefined
+  readonly attempts?: Attempts | undefined
 }
 
 /** Runs a workload from setup to finish in one process. Returns what its invariant found wrong. */
@@ -136,7 +143,7 @@ export const run = (workload: Workload, options: RunOptions): Effect.Effect<Read
       prng: options.prng.fork(),
       recorder: options.recorder,
       problems,
-      attempts: options.attempts ?? false
+      attempts: options.attempts ?? "ignored"
     })
     yield* workload.setup(context("setup"))
     const clients = Array.from({ length: options.clients }, (_, i) => {

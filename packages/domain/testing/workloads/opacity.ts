@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Cells from "../Cells.ts"
-import type { Op } from "../History.ts"
+import { formatOp, type Op } from "../History.ts"
 import type { Store } from "../../src/Store.ts"
 import type { StoreError } from "../../src/StoreError.ts"
 import type { Transaction } from "../../src/Transaction.ts"
@@ -36,7 +36,7 @@ export const opacity = (space: string, options: { readonly accounts: number }): 
   const count = options.accounts
   const total = opening * count
 
-  const judge = (context: Context, { known }: Sight, what: string) => {
+  const judge = (context: Context, { known, ops }: Sight, what: string) => {
     let sum = 0
     let all = true
     for (let i = 0; i < count; i++) {
@@ -48,7 +48,9 @@ export const opacity = (space: string, options: { readonly accounts: number }): 
         problem(context, `${what}: a mix: ${account} has stamp ${a[1]}, its twin ${t[1]}`)
       }
     }
-    if (all && sum !== total) problem(context, `${what}: a mix: the accounts add up to ${sum}, not ${total}`)
+    if (all && sum !== total) {
+      problem(context, `${what}: a mix: the accounts add up to ${sum}, not ${total}; ${ops.map(formatOp).join(", ")}`)
+    }
   }
 
   const learn = (context: Context, sight: Sight, name: string, json: Cells.Json | undefined) => {

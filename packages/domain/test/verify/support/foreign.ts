@@ -9,13 +9,17 @@ import { names } from "../../../testing/workloads/opacity.ts"
 
 type Service = Backend["Service"]
 
-/** Moves money between accounts of the opacity workload for as long as it is not interrupted. */
+/**
+ * Moves money between accounts of the opacity workload for as long as it is not interrupted. It honours no turns, so
+ * leave the clients room: at most `restMillisMax` of simulated time between two moves, or a few turns when 0.
+ */
 export const mover =
-  (backend: Service, space: string, accounts: number) =>
+  (backend: Service, space: string, accounts: number, restMillisMax: number) =>
   (recorder: Recorder, prng: Prng): Effect.Effect<never> => {
     let sequence = 0
     const move = Effect.gen(function* () {
       for (let n = prng.below(30); n > 0; n--) yield* Effect.yieldNow
+      if (restMillisMax > 0) yield* Effect.sleep(prng.below(restMillisMax))
       const from = prng.below(accounts)
       const to = (from + 1 + prng.below(accounts - 1)) % accounts
       const start = recorder.now()

@@ -15,10 +15,10 @@ export interface RunOptions {
   readonly clients: number
   /** Transactions of each client. */
   readonly transactions: number
-  readonly attempts?: boolean | undefined
+  readonly attempts?: Workloads.Attempts | undefined
   /** Runs beside the clients until they are done. */
   readonly beside?: ((recorder: History.Recorder, prng: Prng.Prng) => Effect.Effect<unknown, never, Store>) | undefined
-  /** Faults that shall come while the clients run: not when the store is opened, nor at the last reads. */
+  /** Faults that shall come while the clients run: not when the store is opened and filled, nor at the last reads. */
   readonly faults?: Faults | undefined
 }
 
@@ -35,10 +35,12 @@ export const runOn = (
 ): Promise<Ran> => {
   const prng = Prng.make(options.seed)
   const recorder = new History.Recorder()
+  const begin = Effect.sync(() => options.faults?.resume())
   const calm = Effect.sync(() => options.faults?.heal())
   options.faults?.heal()
   const calmed: Workloads.Workload = {
     ...workload,
+    setup: (context) => Effect.tap(workload.setup(context), () => begin),
     finish: (context) => Effect.andThen(calm, workload.finish(context))
   }
   const clients = Workloads.run(calmed, { ...options, prng, recorder })
@@ -46,9 +48,8 @@ export const runOn = (
     options.beside === undefined
       ? clients
       : Effect.raceFirst(clients, Effect.andThen(options.beside(recorder, prng.fork()), Effect.never))
-  const begin = Effect.sync(() => options.faults?.resume())
   return Sim.make({ seed: options.seed })
-    .run(Effect.provide(Effect.andThen(begin, program), Store.layer(backend)))
+    .run(Effect.provide(program, Store.layer(backend)))
     .then((problems) => ({ history: recorder.history(), problems }))
 }
 
