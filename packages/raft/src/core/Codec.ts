@@ -4,7 +4,7 @@
  */
 import { MalformedBytes, Reader, Writer } from "./Bytes.ts"
 import { decodeConfiguration, encodeConfiguration } from "./Configurations.ts"
-import type { Entry, EntryKind, Message, Proposal, RefusedReason, SnapshotMeta } from "./Types.ts"
+import type { Configuration, Entry, EntryKind, Message, Proposal, RefusedReason, SnapshotMeta } from "./Types.ts"
 
 /** Position = number in the bytes. */
 const KINDS: ReadonlyArray<EntryKind> = [
@@ -112,10 +112,18 @@ const writeMeta = (writer: Writer, meta: SnapshotMeta): void => {
   writer.uint(meta.bytes)
 }
 
+const readConfiguration = (bytes: Uint8Array): Configuration => {
+  try {
+    return decodeConfiguration(bytes)
+  } catch {
+    throw new MalformedBytes("a configuration", 0)
+  }
+}
+
 const readMeta = (reader: Reader): SnapshotMeta => {
   const index = reader.uint()
   const term = reader.uint()
-  const configuration = decodeConfiguration(reader.blob())
+  const configuration = readConfiguration(reader.blob())
   const configurationIndex = reader.uint()
   return { index, term, configuration, configurationIndex, bytes: reader.uint() }
 }
