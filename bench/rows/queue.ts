@@ -24,8 +24,8 @@ const subject = (waiting: number): Subject => ({
       must((yield* queue.take) === taken++, "an item came out of turn")
     })
     const program = Effect.gen(function* () {
-      while (offered < waiting) {
-        const length = Math.min(ITEMS_A_TRANSACTION, waiting - offered)
+      for (let from = 0; from < waiting; from += ITEMS_A_TRANSACTION) {
+        const length = Math.min(ITEMS_A_TRANSACTION, waiting - from)
         yield* queue.offerAll(Array.from({ length }, () => offered++))
       }
       const value = yield* effectRate(pair, seconds)
