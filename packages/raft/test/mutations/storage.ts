@@ -1,0 +1,115 @@
+/** Bugs between node and disk, and of the repair of damaged disks. */
+import { type Mutation, one } from "./Mutation.ts"
+
+const repair = "src/core/Repair.ts"
+const driverDisk = "src/driver/Disk.ts"
+
+export const storageAndRepair: ReadonlyArray<Mutation> = [
+  {
+    id: "persisted-too-early",
+    description: "the driver reports a write as durable when it has only been handed over",
+    source: "NATS 2.12.1 (Jepsen 2025): a reply before fsync",
+    edits: [
+      {
+        file: driverDisk,
+        find: "    const { compactTo, entries, hardState, truncateFrom, write } = work\n",
+        replace: "    const { compactTo, entries, hardState, truncateFrom, write } = work\n    this.listener.persisted(write)\n"
+      }
+    ]
+  },
+  one(
+    "failed-sync-ignored",
+    "a failed sync is taken for a success",
+    "fsyncgate (PostgreSQL 2018)",
+    driverDisk,
+    "      if (Result.isFailure(result)) this.fail(result.failure)\n      else this.listener.persisted(write)",
+    "      this.listener.persisted(write)"
+  ),
+  one(
+    "work-not-copied",
+    "entries that the core has cut meanwhile are written, because the driver hands over a list in use",
+    "own driver: outputs are reused",
+    driverDisk,
+    "entries: entries.slice()",
+    "entries: entries.slice(0, Math.max(1, entries.length - 1))"
+  ),
+  {
+    id: "damage-cut-off",
+    description: "a log is cut at its first unreadable entry",
+    source: "CTRL/PAR (Alagappan et al., FAST 2018): LogCabin, ZooKeeper lose committed entries",
+    edits: [
+      {
+        file: "src/core/Restore.ts",
+        find: "  fillLog(s, restored)\n",
+        replace:
+          "  const lost = restored.damaged[0]?.from ?? Infinity\n" +
+          "  fillLog(s, { ...restored, entries: restored.entries.filter(({ index }) => index < lost), damaged: [], tail: undefined })\n" +
+          "  if (lost !== Infinity) s.dirtyFrom = Math.max(lost, s.log.lastIndex + 1)\n"
+      }
+    ]
+  },
+  one(
+    "damaged-node-campaigns",
+    "a node with unreadable entries becomes a candidate",
+    "CTRL/PAR: a faulty node must not lead",
+    "src/core/Role.ts",
+    "  mayBeNeeded(s) && canVote(s) && s.holes.length === 0 && !s.needsSnapshot",
+    "  mayBeNeeded(s) && canVote(s)"
+  ),
+  one(
+    "damaged-tail-votes",
+    "a node that does not know the term of its last entry grants votes",
+    "CTRL/PAR",
+    "src/core/Role.ts",
+    " && s.log.lastTerm >= 0",
+    ""
+  ),
+  one(
+    "damage-acknowledged",
+    "a node acknowledges appends beyond an unreadable entry",
+    "CTRL/PAR",
+    "src/core/Follower.ts",
+    "  if (hole !== undefined && message.prevIndex >= hole.from) {",
+    "  if (hole !== undefined && message.prevIndex < 0) {"
+  ),
+  one(
+    "repair-takes-uncommitted",
+    "an unreadable entry is replaced by a peer's that nobody has committed",
+    "CTRL/PAR: only committed entries are safe to take",
+    repair,
+    "    if (!anchored && entry.index > message.commit) continue\n",
+    ""
+  ),
+  one(
+    "repair-unconfirmed",
+    "a mended entry counts before anything proves that it is the one that stood there",
+    "CTRL/PAR",
+    repair,
+    "  if (whole && (anchored || hole.to >= log.lastIndex)) {",
+    "  if (whole || filled > 0) {"
+  ),
+  one(
+    "old-disk-unnoticed",
+    "a follower whose disk went back in time is not asked to recover",
+    "PEERS D3: old backup restored",
+    "src/core/Follower.ts",
+    "    else if (message.match > s.log.lastIndex) lostLog(s, message)\n",
+    "    else if (message.match < 0) lostLog(s, message)\n"
+  ),
+  one(
+    "damaged-snapshot-kept",
+    "a node without its snapshot goes on as if its state were empty",
+    "Redis-Raft (Jepsen 2020): failover with a snapshot alone",
+    "src/core/Restore.ts",
+    "  s.needsSnapshot = restored.snapshotDamaged\n  s.applied = restored.snapshotDamaged ? 0 : base\n",
+    "  s.applied = base\n"
+  ),
+  one(
+    "new-voter-cannot-vote",
+    "a node that casts no votes yet is made a voter",
+    "found here by simulation, seeds 348 and 589",
+    "src/core/Membership.ts",
+    `  for (const id of voters) if (castsNoVotes(s, configuration, id)) return "NotCaughtUp"\n`,
+    ""
+  )
+]
