@@ -124,13 +124,16 @@ export class AsyncReader implements Reader {
   private fetched(attempt: Attempt, want: Want): Effect.Effect<void, StoreError> {
     return Effect.suspend(() => {
       if (attempt.stale !== undefined || !attempt.active) return Effect.void
-      // What the overlay showed may be in the store by now: the snapshot must follow it there before it is read again.
-      if (hasOrigins(attempt)) {
+      if (attempt.version >= 0) {
         const reached = this.pipeline.chain.reach(attempt)
-        if (reached === "elsewhere") return this.moveAndFetch(attempt, want)
-        if (reached !== "here") {
-          attempt.stale ??= overwrittenBy(reached)
-          return Effect.void
+        // What the overlay showed may be in the store by now: the snapshot must follow it there before it is read again.
+        // An attempt that stands on the store alone follows where it can, so that it does not read what is overwritten.
+        if (hasOrigins(attempt)) {
+          if (reached === "elsewhere") return this.moveAndFetch(attempt, want)
+          if (reached !== "here") {
+            attempt.stale ??= overwrittenBy(reached)
+            return Effect.void
+          }
         }
       }
       const { keys, ranges } = want
@@ -152,7 +155,7 @@ export class AsyncReader implements Reader {
         if (hasOrigins(attempt)) return this.moveAndFetch(attempt, want)
         const read = readIn(attempt, changed)
         if (read !== undefined) {
-          attempt.stale ??= { ...read, local: this.engine.isLocalSince(attempt.version) }
+          attempt.stale ??= { ...read, local: this.pipeline.isLocalSince(attempt.version, reply.version) }
           return Effect.void
         }
         this.move(attempt, reply.version)
@@ -192,7 +195,7 @@ export class AsyncReader implements Reader {
           // Another fiber of the body has read something meanwhile: that must be looked at too.
           const isSameSet = attempt.version === before && countReads(attempt) === entries.length + reads.length
           if (!isSameSet) return this.checkRead(attempt, want)
-          attempt.stale ??= staleIn(entries, reads, reply, this.engine.isLocalSince(attempt.version))
+          attempt.stale ??= staleIn(entries, reads, reply, this.pipeline.isLocalSince(attempt.version, reply.version))
           if (attempt.stale !== undefined) return Effect.succeed(undefined)
           entries.forEach((entry, i) => {
             entry.base = reply.cells[i]

@@ -49,11 +49,13 @@ export class Attempt implements TxView, TransactionHandle {
     undefined
   /** While a range is read: the place in the local order that its pieces are as of. */
   rangePosition = Number.POSITIVE_INFINITY
-  /** How often this attempt waited for a local request whose write it wanted to read. */
+  /** How often in a row this attempt waited for local requests whose write it wanted to read. */
   overlayWaits = 0
   active = true
   /** Why this attempt is thrown away whatever its body says; `undefined` while it is not. */
   stale: Stale | undefined = undefined
+  /** Whether the body ran to its end, so that all it reads is known. */
+  isWhole = false
   /** Whether the body asked to wait for a change of what it read. */
   retrying = false
   /** What to await before an operation that threw `suspend` is run again. */
@@ -90,8 +92,12 @@ export class Attempt implements TxView, TransactionHandle {
 
   /** Makes `entry.base` known, as of the snapshot, and part of the read set. */
   private load(entry: JournalEntry): void {
-    if (!entry.known) this.reader.cell(this, entry)
+    // Guarded before it is read: nothing local may change it while it is on its way here.
     if (!entry.read && this.transacting.isGuarded) this.transacting.footprint?.addKey(entry.key)
+    if (!entry.known) {
+      this.reader.cell(this, entry)
+      this.overlayWaits = 0
+    }
     this.journal.markRead(entry)
   }
 
@@ -162,6 +168,7 @@ export class Attempt implements TxView, TransactionHandle {
     const limit = range.limit ?? Number.POSITIVE_INFINITY
     if (!(range.start < range.end) || limit <= 0) return []
     this.rangePosition = Number.POSITIVE_INFINITY
+    if (this.transacting.isGuarded) this.transacting.footprint?.addRange(range.start, range.end)
     const own = this.journal.ownIn(range)
     if (own.length === 0 && this.journal.deletedRanges === undefined) {
       const entries = this.reader.range(this, range)
@@ -220,7 +227,6 @@ export class Attempt implements TxView, TransactionHandle {
   private addFootprint(range: Range, entries: ReadonlyArray<Entry>, last: Key | undefined): void {
     const { end, start } = range
     const position = this.rangePosition
-    if (this.transacting.isGuarded) this.transacting.footprint?.addRange(start, end)
     if (last === undefined) this.journal.addRange({ start, end, entries, position })
     else if (range.reverse === true) this.journal.addRange({ start: last, end, entries, position })
     else this.journal.addRange({ start, end: `${last}\0`, entries, position })

@@ -137,15 +137,16 @@ export class Engine {
     return Context.get(this.context, Clock.Clock)
   }
 
-  /** Commits a request of the engine itself. Its version, or the store's when what it read had changed. */
-  commitJournal(journal: Journal): Effect.Effect<Version, StoreError> {
+  /** Commits a request of the engine itself. Its version; nothing when what it read had changed. */
+  commitJournal(journal: Journal): Effect.Effect<Version | undefined, StoreError> {
     return Effect.suspend(() => {
       const { pipeline } = this
       if (pipeline === undefined) return commitJournalSync(this, journal)
       const pending = pipeline.enqueueJournal(journal, this.clock().currentTimeMillisUnsafe())
       return Effect.flatMap(pipeline.resolved(pending), () => {
         const resolution = pending.resolution!
-        return resolution._tag === "Failed" ? Effect.fail(resolution.error) : Effect.succeed(pending.version)
+        if (resolution._tag === "Failed") return Effect.fail(resolution.error)
+        return Effect.succeed(resolution._tag === "Committed" ? resolution.version : undefined)
       })
     })
   }
@@ -172,9 +173,9 @@ export class Engine {
     this.lastVersion = version
   }
 
-  /** Whether, as far as is known, only this engine has committed since `version`. */
+  /** On a store in memory: whether only this engine has committed since `version`. */
   isLocalSince(version: Version): boolean {
-    return this.foreignVersion <= version && (this.sync === undefined || this.sync.version() === this.lastVersion)
+    return this.foreignVersion <= version && this.sync!.version() === this.lastVersion
   }
 
   /** Begins to tell the waiters of commits, at the first one that waits. */
@@ -201,20 +202,16 @@ export const makeSession: Effect.Effect<string> = Effect.gen(function* () {
   return session
 })
 
-/** Opens an engine in the present scope. Asks a store that answers later for its version first, so that it is there. */
+/** Opens an engine in the present scope. It asks the store nothing before the first operation. */
 export const make = (
   backend: Backend["Service"],
   options: Partial<EngineOptions> = {}
-): Effect.Effect<Engine, StoreError, Scope.Scope> =>
+): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
     const session = yield* makeSession
     const engine = new Engine(backend, { ...defaultOptions, ...options }, scope, context, session)
-    if (engine.pipeline !== undefined) {
-      const { version } = yield* backend.read({ keys: [], ranges: [] })
-      engine.lastVersion = version
-      yield* Effect.forkIn(engine.pipeline.run, scope)
-    }
+    if (engine.pipeline !== undefined) yield* Effect.forkIn(engine.pipeline.run, scope)
     return engine
   })

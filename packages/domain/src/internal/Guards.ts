@@ -9,12 +9,15 @@
 import * as Effect from "effect/Effect"
 import type { Write } from "../core/Commit.ts"
 import type { Footprint } from "../core/Footprint.ts"
+import type { Key } from "../core/Key.ts"
 import type { TurnTaker } from "./Turns.ts"
 
 /** A transaction that may hold the local guard. */
 export interface Guarded extends TurnTaker {
   /** What it reads and has read. */
   readonly footprint: Footprint | undefined
+  /** Its turn cell, if it has one. */
+  readonly ticket: Key | undefined
 }
 
 interface Queued {
@@ -41,10 +44,10 @@ export class Guards {
     return this.holder !== undefined || this.foreign.length > 0
   }
 
-  /** Whether these writes of `by` meet what another guards. */
-  blocks(by: object, writes: ReadonlyArray<Write>): boolean {
+  /** Whether these writes of `by` meet what another guards. Who has a turn cell itself waited for the earlier ones. */
+  blocks(by: Guarded, writes: ReadonlyArray<Write>): boolean {
     if (this.holder !== undefined && this.holder !== by && this.holder.footprint?.meets(writes) === true) return true
-    return this.foreign.some((footprint) => footprint.meets(writes))
+    return by.ticket === undefined && this.foreign.some((footprint) => footprint.meets(writes))
   }
 
   /** Ends when some guard has ended or changed. */

@@ -174,7 +174,15 @@ export class HeldLock<Id> implements Fence {
   }
 
   /** Runs with the lock among what the flow holds; interrupted when it is lost; gives back at the end. */
-  run<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Lock.LockError, R | Id> {
+  run<A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    restore: <A2, E2, R2>(effect: Effect.Effect<A2, E2, R2>) => Effect.Effect<A2, E2, R2>
+  ): Effect.Effect<A, E | Lock.LockError, R | Id> {
+    return Effect.onExit(restore(this.guard(self)), () => this.release)
+  }
+
+  /** Runs with the lock among what the flow holds; interrupted when it is lost. */
+  guard<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Lock.LockError, R> {
     const inside = Effect.updateContext(self, (context: Context.Context<R>) =>
       context.pipe(
         Context.add(Fences, [...Context.get(context, Fences), this]),
@@ -182,8 +190,7 @@ export class HeldLock<Id> implements Fence {
       )
     )
     const ended = Effect.mapError(this.session.lost, () => lost(this.place.tree))
-    const guarded = Effect.raceFirst(inside, Effect.raceFirst(Deferred.await(this.lostSignal), ended))
-    return Effect.onExit(guarded, () => this.release)
+    return Effect.raceFirst(inside, Effect.raceFirst(Deferred.await(this.lostSignal), ended))
   }
 }
 

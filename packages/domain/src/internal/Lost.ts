@@ -59,16 +59,17 @@ const goAhead = (
   const footprint = transacting.widen(attempt.journal)
   const lostCount = losses.local + losses.foreign
   const isWide = losses.keys.size > turnKeysMax
-  if (lostCount < (isWide ? guardAfterWide : guardAfter)) return takeTurns(transacting, losses, stale)
+  const isForeign = losses.foreign >= ticketAfter && options.escalate !== false
+  if (!isForeign && lostCount < (isWide ? guardAfterWide : guardAfter)) return takeTurns(transacting, losses, stale)
   transacting.releaseTurns()
   transacting.isGuarded = true
   const guarded = engine.guards.acquire(transacting)
-  if (losses.foreign < ticketAfter || options.escalate === false) return guarded
-  // What it guarded was not all it reads: then the whole namespace.
+  if (!isForeign) return guarded
+  // What else it will read is not known, or what it guarded was not all of it: then the whole namespace.
+  if (!attempt.isWhole || transacting.ticket !== undefined) footprint.addAll()
   if (transacting.ticket !== undefined) {
     engine.tickets.leave(transacting.ticket)
     transacting.ticket = undefined
-    footprint.addAll()
   }
   return Effect.flatMap(Effect.andThen(guarded, engine.tickets.enter(footprint)), (ticket) => {
     transacting.ticket = ticket

@@ -148,7 +148,7 @@ export class Pipeline {
         this.failAll(batch, () => error)
         return Effect.void
       }
-      return this.resend(batch, requests, resendFirstMillis, 0)
+      return this.resend(batch, requests, resendFirstMillis, this.engine.clock().monotonicTimeNanosUnsafe())
     })
   }
 
@@ -201,15 +201,15 @@ export class Pipeline {
     batch: ReadonlyArray<Pending>,
     requests: ReadonlyArray<CommitRequest>,
     pauseMillis: number,
-    spentMillis: number
+    sinceNanos: bigint
   ): Effect.Effect<void> {
     return Effect.flatMap(
       Effect.andThen(Effect.sleep(pauseMillis), Effect.exit(this.engine.backend.commit(requests))),
       (exit) => {
         if (Exit.isSuccess(exit) && exit.value.length === batch.length) return this.settleResent(batch, exit.value)
-        const spent = spentMillis + pauseMillis
-        if (spent < this.engine.options.commitGraceMillis) {
-          return this.resend(batch, requests, Math.min(pauseMillis * 2, resendMaxMillis), spent)
+        const spentMillis = Number(this.engine.clock().monotonicTimeNanosUnsafe() - sinceNanos) / 1e6
+        if (spentMillis < this.engine.options.commitGraceMillis) {
+          return this.resend(batch, requests, Math.min(pauseMillis * 2, resendMaxMillis), sinceNanos)
         }
         this.failAll(batch, (pending) => this.unknownError(pending, exit))
         return Effect.void
@@ -294,8 +294,9 @@ export class Pipeline {
     }
   }
 
-  private isLocalSince(base: Version, now: Version): boolean {
-    return this.engine.foreignVersion <= base && now <= this.engine.lastVersion
+  /** Whether, as far as is known, only this engine has committed between two versions. */
+  isLocalSince(base: Version, now: Version): boolean {
+    return this.engine.foreignVersion <= base && now <= this.engine.lastVersion + this.inFlight.length
   }
 
   private settle(pending: Pending, resolution: Resolution): void {

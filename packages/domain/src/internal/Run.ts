@@ -167,6 +167,7 @@ const startAttempt = (transacting: Transacting, self: AnyEffect): AnyEffect => {
 const ended = (transacting: Transacting, attempt: Attempt, self: AnyEffect, exit: Exit.Exit<any, any>): AnyEffect => {
   transacting.fiber.setContext(transacting.context)
   if (attempt.stale !== undefined) return again(transacting, attempt, self)
+  attempt.isWhole = true
   if (transacting.engine.pipeline !== undefined) return endedAsync(transacting, attempt, self, exit)
   if (attempt.retrying) return blocked(transacting, attempt, self)
   if (Exit.isFailure(exit)) return isSignal(exit.cause) ? again(transacting, attempt, self) : exit
@@ -191,8 +192,7 @@ const settleGuarded = (
 const isHeldBack = (transacting: Transacting, attempt: Attempt): boolean => {
   const { engine } = transacting
   if (engine.sync !== undefined) engine.tickets.refreshSync()
-  if (!engine.guards.any || !attempt.journal.hasWrites || transacting.ticket !== undefined) return false
-  return engine.guards.blocks(transacting, attempt.journal.writes())
+  return engine.guards.any && engine.guards.blocks(transacting, attempt.journal.writes())
 }
 
 /** The next attempt, after what `lost` makes of this one. */
@@ -244,15 +244,13 @@ const endedAsync = (
     engine.stats.readOnly++
     return exit
   }
-  if (writes.length > 0 && isHeldBack(transacting, attempt)) {
-    transacting.releaseTurns()
-    return Effect.flatMap(engine.guards.changed, () => endedAsync(transacting, attempt, self, exit))
-  }
   return Effect.flatMap(submit(transacting, attempt, writes), (resolution): AnyEffect => {
     switch (resolution._tag) {
       case "Committed":
         transacting.committedAt = resolution.version
         return transacting.hooks === undefined || Exit.isFailure(exit) ? exit : runHooks(transacting, exit)
+      case "HeldBack":
+        return Effect.flatMap(engine.guards.changed, () => endedAsync(transacting, attempt, self, exit))
       case "Stale":
         attempt.stale = resolution.stale
         return again(transacting, attempt, self)

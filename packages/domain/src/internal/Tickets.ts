@@ -1,8 +1,8 @@
 /**
  * Turns across processes: cells `(null, "turn", stamp)`, each naming what its transaction guards. They queue by stamp. The
  * engine that wrote one goes ahead when no earlier one meets its own; engines whose writes meet one hold them back; and one
- * that stays longer than `turnLimitMillis` on an observer's own clock is removed by the observer, in a commit that fails if
- * it is gone or new. All of it is a matter of fairness: what is committed is decided by versions alone.
+ * that is not renewed for `turnLimitMillis` on an observer's own clock is removed by the observer, in a commit that fails if
+ * it is gone or renewed. All of it is a matter of fairness: what is committed is decided by versions alone.
  *
  * Cells are looked for only after somebody else's commit was noticed, so an engine that is alone never pays for them.
  */
@@ -30,12 +30,20 @@ const turns = { start: turnPrefix, end: turnPrefixEnd }
 /** Pause between looks at the turn cells while there are any, in milliseconds. */
 const lookMillis = 5
 
+/** A ticket is renewed four times per limit, so its holder has ten limits to get through. */
+const renewalsMax = 40
+
+/** Tries to remove an own ticket that a last renewal may still change. */
+const removalsMax = 4
+
 export class Tickets {
   private readonly engine: Engine
   private seen = new Map<Key, Seen>()
   /** The store's version at the last look. */
   private lookedAt: Version = -1
   private watching = false
+  /** Tickets of this engine that are still wanted. */
+  private readonly own = new Set<Key>()
 
   constructor(engine: Engine) {
     this.engine = engine
@@ -111,40 +119,60 @@ export class Tickets {
   enter(footprint: Footprint): Effect.Effect<Key, StoreError> {
     const { engine } = this
     return Effect.gen({ self: this }, function* () {
+      const value = footprint.toValue(engine.session)
       const journal = new Journal()
-      journal.append(
-        turnPrefix + placeholderStamp(0),
-        { prefix: turnPrefix, index: 0, suffix: "" },
-        footprint.toValue(engine.session)
-      )
-      const version = yield* engine.commitJournal(journal)
+      journal.append(turnPrefix + placeholderStamp(0), { prefix: turnPrefix, index: 0, suffix: "" }, value)
+      // It reads nothing, so nothing can have changed: only a new epoch can refuse it.
+      const version = (yield* engine.commitJournal(journal)) ?? (yield* engine.commitJournal(journal)) ?? 0
       const key = turnPrefix + stampBytes(version, 0)
+      this.own.add(key)
+      engine.fork(this.renew(key, { value, version }, renewalsMax))
       return yield* Effect.onInterrupt(this.waitTurn(key, footprint), () => Effect.sync(() => this.leave(key)))
     })
   }
 
   private waitTurn(key: Key, footprint: Footprint): Effect.Effect<Key, StoreError> {
-    const { engine } = this
     return Effect.gen({ self: this }, function* () {
-      const startNanos = engine.clock().monotonicTimeNanosUnsafe()
-      const limitNanos = BigInt(engine.options.turnLimitMillis) * 1_000_000n
       while (true) {
         yield* this.look
         const earlier = [...this.seen.values()].some(
           (ticket) => ticket.key < key && ticket.footprint.meetsOther(footprint)
         )
-        if (!earlier || engine.clock().monotonicTimeNanosUnsafe() - startNanos > 10n * limitNanos) return key
+        if (!earlier || !this.own.has(key)) return key
         yield* Effect.sleep(lookMillis)
       }
     })
   }
 
+  /** Shows observers that the holder lives: a ticket that is not renewed is removed by anyone. */
+  private renew(key: Key, cell: Cell, left: number): Effect.Effect<void, StoreError> {
+    return Effect.flatMap(Effect.sleep(this.engine.options.turnLimitMillis / 4), () => {
+      if (!this.own.has(key)) return Effect.void
+      if (left === 0) return Effect.sync(() => this.leave(key))
+      const journal = new Journal()
+      const entry = journal.entry(key)
+      entry.base = cell
+      entry.read = true
+      journal.set(key, cell.value)
+      return Effect.flatMap(this.engine.commitJournal(journal), (version) => {
+        if (version !== undefined) return this.renew(key, { value: cell.value, version }, left - 1)
+        this.own.delete(key)
+        return Effect.void
+      })
+    })
+  }
+
   /** Removes an own ticket, in the store's scope: its transaction does not wait for it. */
   leave(key: Key): void {
-    const removal = Effect.flatMap(this.engine.backend.read({ keys: [key], ranges: [] }), (reply) =>
-      reply.cells[0] === undefined ? Effect.void : this.remove(key, reply.cells[0])
-    )
-    this.engine.fork(removal)
+    this.own.delete(key)
+    this.engine.fork(this.removeOwn(key, removalsMax))
+  }
+
+  private removeOwn(key: Key, left: number): Effect.Effect<void, StoreError> {
+    return Effect.flatMap(this.engine.backend.read({ keys: [key], ranges: [] }), ({ cells: [cell] }) => {
+      if (cell === undefined || left === 0) return Effect.void
+      return Effect.andThen(this.remove(key, cell), this.removeOwn(key, left - 1))
+    })
   }
 
   private remove(key: Key, cell: Cell): Effect.Effect<void> {

@@ -25,6 +25,11 @@ export const settleOrigins = (engine: Engine, attempt: Attempt): Effect.Effect<v
   return Effect.void
 }
 
+/** Not sent: a transaction that is let through guards what this one would write. Wait until guards change. */
+export interface HeldBack {
+  readonly _tag: "HeldBack"
+}
+
 /**
  * Sends what an attempt came to and waits for what becomes of it. An interrupted caller: a request not sent yet is taken
  * back; one that was sent is waited for, at most `commitGraceMillis`, then the interruption is joined by `CommitUnknown`.
@@ -33,10 +38,16 @@ export const submit = (
   transacting: Transacting,
   attempt: Attempt,
   writes: ReadonlyArray<Write>
-): Effect.Effect<Resolution, never> => {
+): Effect.Effect<Resolution | HeldBack> => {
   const { engine } = transacting
   const pipeline = engine.pipeline!
-  return Effect.callback<Resolution>((resume) => {
+  return Effect.callback<Resolution | HeldBack>((resume) => {
+    // Looked at in the same step as the request is queued, so that a guard that was taken before holds for it.
+    if (engine.guards.any && engine.guards.blocks(transacting, writes)) {
+      transacting.releaseTurns()
+      resume(Effect.succeed({ _tag: "HeldBack" }))
+      return undefined
+    }
     const atMillis = transacting.clock().currentTimeMillisUnsafe()
     const pending = pipeline.enqueue(attempt, writes, atMillis)
     // The next in turn may build on the overlay from here on.

@@ -53,7 +53,10 @@ const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.Stor
 }
 
 /** Commits a request of the engine itself on a store in memory. */
-export const commitJournalSync = (engine: Engine, journal: Journal): Effect.Effect<Version, StoreError.StoreError> => {
+export const commitJournalSync = (
+  engine: Engine,
+  journal: Journal
+): Effect.Effect<Version | undefined, StoreError.StoreError> => {
   const sync = engine.sync!
   const sequence = ++engine.sequence
   const reply = sync.commitOne({
@@ -66,7 +69,8 @@ export const commitJournalSync = (engine: Engine, journal: Journal): Effect.Effe
     writes: journal.writes()
   })
   if (reply._tag === "Refused") return Effect.fail(refusedError(reply))
-  if (reply._tag === "Committed") engine.advance(reply.version)
+  if (reply._tag !== "Committed") return Effect.succeed(undefined)
+  engine.advance(reply.version)
   return Effect.succeed(reply.version)
 }
 
