@@ -117,7 +117,8 @@ export class Codec<A> {
 
   /** Successes come as an Exit; failures, and what really needs an effect, do not. */
   #atOnce(effect: Effect.Effect<unknown, Schema.SchemaError, unknown>): Exit.Exit<unknown, Schema.SchemaError> {
-    if (Exit.isExit(effect)) return effect
+    // The test tells that it is an Exit, but loses the types of its sides.
+    if (Exit.isExit(effect)) return effect as Exit.Exit<unknown, Schema.SchemaError>
     if (this.mayNeedEffect) throw new NeedsEffect(effect)
     return Effect.runSyncExit(effect as Effect.Effect<unknown, Schema.SchemaError>)
   }

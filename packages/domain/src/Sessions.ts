@@ -16,9 +16,11 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type Key, prefixEnd } from "./core/Key.ts"
 import { encodePart } from "./core/KeyCodec.ts"
+import * as LockCells from "./core/LockCells.ts"
 import { Observation } from "./core/Observation.ts"
 import * as Cells from "./core/SessionCells.ts"
 import { type Engine, makeSession } from "./internal/Engine.ts"
+import { Fences } from "./internal/Fences.ts"
 import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
 import type { TxView } from "./internal/TxView.ts"
@@ -121,7 +123,8 @@ export const make = <Id = Store>(options?: {
       tx.set(session.existsKey, Cells.bumpValue(1))
       tx.set(Cells.bumpKey(session.id), Cells.bumpValue(0))
     })
-    yield* Effect.addFinalizer(() => Effect.ignore(close(store, session)))
+    // Bounded: where the store does not answer, the observers of others close it instead.
+    yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeoutOption(close(store, session), leaseMillis)))
     yield* Effect.forkScoped(bumping(store, session, leaseMillis))
     yield* Effect.forkScoped(observing(store, leaseMillis))
     return session
@@ -204,7 +207,7 @@ const doWills = <Id>(store: StoreKey<Id>, sid: string): Effect.Effect<void, Stor
     if (tx.get(Cells.existsKey(sid)) !== undefined) return 0
     const items = tx.range({ start, end: prefixEnd(start), limit: willsMax })
     for (const { key, value } of items) {
-      doWill(tx, Cells.willOf(value))
+      doWill(tx, key, Cells.willOf(value))
       tx.delete(key)
     }
     return items.length
@@ -212,9 +215,10 @@ const doWills = <Id>(store: StoreKey<Id>, sid: string): Effect.Effect<void, Stor
   return Effect.flatMap(batch, (count) => (count < willsMax ? Effect.void : doWills(store, sid)))
 }
 
-const doWill = (tx: TxView, will: Cells.Will): void => {
+const doWill = (tx: TxView, willKey: Key, will: Cells.Will): void => {
   if (will.kind === "giveBack") giveBack(tx, will)
-  else for (const key of will.keys) tx.delete(key)
+  else if (will.kind === "remove") for (const key of will.keys) tx.delete(key)
+  else for (const key of LockCells.ticketKeys(will.tree, will.nodes, LockCells.stampOf(willKey))) tx.delete(key)
 }
 
 const doOrphans = <Id>(store: StoreKey<Id>, from: Key = Cells.prefixes.will): Effect.Effect<void, StoreError, Id> => {
@@ -263,6 +267,8 @@ export const current = <Id>(store: StoreKey<Id>): Effect.Effect<Session, StoreEr
     const scope = yield* Scope.fork(engine.scope)
     return yield* make({ store }).pipe(
       Scope.provide(scope),
+      // It outlives whatever lock it was opened under.
+      Effect.provideService(Fences, []),
       Effect.onExit((exit) => {
         held.opening = undefined
         if (exit._tag === "Success") held.session = exit.value

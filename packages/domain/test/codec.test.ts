@@ -140,7 +140,7 @@ describe("value codec", () => {
 
   it("shares only what nobody can change, and never freezes what it was given", () => {
     const given = { ...plain, tags: ["a"], inner: { n: 1n } }
-    const codec = new Codec(Plain)
+    const codec = new Codec<typeof Plain.Type>(Plain)
     const value = codec.encode(given, 1, key)
     given.tags.push("changed later")
     given.inner.n = 2n
