@@ -66,6 +66,7 @@ export class Chain {
       }
       const origin = originOf(entry)
       if (origin?.status === "failed") return { key: entry.key }
+      if (origin?.status === "committed" && origin.version > this.version) return "elsewhere"
       const newest = this.overlay.get(entry.key)?.pending
       if (newest !== undefined) {
         if (newest !== origin) return { key: entry.key }
@@ -79,6 +80,8 @@ export class Chain {
       }
     }
     attempt.version = this.version
+    // Ranges fetched ahead and not shown yet are of the old snapshot.
+    attempt.fetchedRanges = undefined
     return "here"
   }
 
@@ -109,7 +112,8 @@ export class Chain {
     if (!standsHere) {
       if (this.open > 0 || pending.reads.some((entry) => entry.origin !== undefined)) return
       const version = pending.base >= 0 ? pending.base : known
-      if (version < 0) return
+      // Never back to an older state: what was shown since would be missing in it.
+      if (version < 0 || version < this.version) return
       this.restart(version)
     }
     pending.lineage = this.lineage

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Backend, SyncLane } from "../Backend.ts"
+import type { CommitId, Outcome } from "../core/Commit.ts"
 import type { Limits } from "../core/Limits.ts"
 import type { Version } from "../core/Version.ts"
 import type { StoreError } from "../StoreError.ts"
@@ -135,6 +136,15 @@ export class Engine {
   /** The clock the store was opened with. */
   clock(): Clock.Clock {
     return Context.get(this.context, Clock.Clock)
+  }
+
+  /** What became of an id; its own unknown ones need not be remembered by the store any more after that. */
+  outcome(id: CommitId): Effect.Effect<Outcome, StoreError> {
+    return Effect.tap(this.backend.outcome(id), () =>
+      Effect.sync(() => {
+        if (id.session === this.session) this.pipeline?.unknown.delete(id.sequence)
+      })
+    )
   }
 
   /** Commits a request of the engine itself. Its version; nothing when what it read had changed. */

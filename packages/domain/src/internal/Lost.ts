@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import { Footprint } from "../core/Footprint.ts"
 import type { Key } from "../core/Key.ts"
 import { toSchedule, type Conflict } from "../RetryPolicy.ts"
 import type { StoreError } from "../StoreError.ts"
@@ -71,10 +72,21 @@ const goAhead = (
     engine.tickets.leave(transacting.ticket)
     transacting.ticket = undefined
   }
-  return Effect.flatMap(Effect.andThen(guarded, engine.tickets.enter(footprint)), (ticket) => {
+  return Effect.andThen(guarded, enter(transacting, footprint))
+}
+
+const enter = (transacting: Transacting, footprint: Footprint): Effect.Effect<void, StoreError> =>
+  Effect.map(transacting.engine.tickets.enter(footprint), (ticket) => {
     transacting.ticket = ticket
-    return Effect.void
   })
+
+/** Makes all other writers wait: the local guard and a turn cell, both over the whole namespace. */
+export const lockAll = (transacting: Transacting): Effect.Effect<void, StoreError> => {
+  const footprint = (transacting.footprint = new Footprint())
+  footprint.addAll()
+  transacting.tookTurn = true
+  transacting.isGuarded = true
+  return Effect.andThen(transacting.engine.guards.acquire(transacting), enter(transacting, footprint))
 }
 
 const makeLosses = (transacting: Transacting): Losses => ({

@@ -13,7 +13,7 @@ import { Attempt } from "./Attempt.ts"
 import { NamespaceMismatch } from "./defects.ts"
 import type { Engine } from "./Engine.ts"
 import { checked, fencesOf } from "./Fences.ts"
-import { lost } from "./Lost.ts"
+import { lockAll, lost } from "./Lost.ts"
 import type { Opening, OperationSpec } from "./Operation.ts"
 import { needsCheck, settleOrigins, submit } from "./commitAsync.ts"
 import { commitSync } from "./commitSync.ts"
@@ -143,7 +143,11 @@ const transactOn = (
   options: TransactOptions
 ): AnyEffect => {
   const transacting = new Transacting(engine, fiber, label, options)
-  return Effect.onExit(startAttempt(transacting, self), () => {
+  const start =
+    options.locked === undefined
+      ? startAttempt(transacting, self)
+      : Effect.flatMap(lockAll(transacting), () => startAttempt(transacting, self))
+  return Effect.onExit(start, () => {
     fiber.setContext(transacting.context)
     transacting.endAttempt()
     transacting.releaseAll()

@@ -24,6 +24,8 @@ export interface TransactOptions {
   readonly label?: string | undefined
   readonly escalate?: boolean | undefined
   readonly store?: StoreKey<any> | undefined
+  /** Makes all other writers of the namespace wait from the first attempt on (`Store.runLocked`). */
+  readonly locked?: true | undefined
 }
 
 /** An effect to run once after the commit. */

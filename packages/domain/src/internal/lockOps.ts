@@ -173,18 +173,28 @@ export const allStandings = (tx: TxView, tree: Key): ReadonlyArray<Standing> => 
 /** [19] A cycle of waits through a request, from it on; `undefined` when there is none or when a younger one closes it. */
 export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): ReadonlyArray<Standing> | undefined => {
   const byStamp = new Map(standings.map((standing) => [standing.stamp, standing]))
-  const blockers = (standing: Standing): ReadonlyArray<Standing> => {
-    const { stamp, will } = standing
+  const excluding = ({ stamp, will }: Standing): ReadonlyArray<Standing> => {
     const modes = new Map(will.nodes.map(({ mode, node }) => [node, mode]))
-    return standings.filter((other) => {
-      // An upgrade waits as `convert` does: for what stands before its base, and for later ones of the changed nodes.
-      if (other.stamp === stamp || other.stamp === will.upgrades) return false
-      if (will.upgrades === undefined && other.stamp > stamp) return false
-      return other.will.nodes.some(({ mode, node }) => {
-        const mine = modes.get(node)
-        return mine !== undefined && !Rules.compatible(mine, mode)
-      })
-    })
+    return standings.filter(
+      (other) =>
+        other.stamp !== stamp &&
+        other.will.nodes.some(({ mode, node }) => {
+          const mine = modes.get(node)
+          return mine !== undefined && !Rules.compatible(mine, mode)
+        })
+    )
+  }
+  const earlier = (standing: Standing): ReadonlyArray<Standing> =>
+    excluding(standing).filter(({ stamp }) => stamp < standing.stamp)
+  // An upgrade waits as `convert` does: for all before its base, and for later ones that are granted.
+  const blockers = (standing: Standing): ReadonlyArray<Standing> => {
+    const { upgrades } = standing.will
+    if (upgrades === undefined) return earlier(standing)
+    return excluding(standing).filter(
+      (other) =>
+        other.stamp < upgrades ||
+        (other.stamp > upgrades && other.will.upgrades === undefined && earlier(other).length === 0)
+    )
   }
   const heldBy = new Map<Key, Array<Standing>>()
   for (const standing of standings) {
