@@ -5,7 +5,7 @@
  */
 import { enterJoint, isJoint, isVoter, leaveJoint, normalConfiguration } from "./Configurations.ts"
 import { replicateAll } from "./Replication.ts"
-import { appendConfiguration, refuse } from "./Requests.ts"
+import { appendConfiguration, refuse, waitFor } from "./Requests.ts"
 import { rebuildProgress } from "./Role.ts"
 import { majority } from "./Quorum.ts"
 import { isActive, type State } from "./State.ts"
@@ -71,7 +71,7 @@ export const changeMembership = (s: State, input: ChangeMembership): void => {
   const next = votersStay ? target : enterJoint(current, input)
   const index = adopt(s, next)
   if (isJoint(next)) s.change = { requestId: input.requestId, index }
-  else s.requests.push({ index, term: s.term, requestId: input.requestId })
+  else waitFor(s, index, s.term, input.requestId)
 }
 
 /** Appends a configuration and puts it in force. */
@@ -90,7 +90,7 @@ export const configurationCommitted = (s: State): void => {
   const { configuration, index } = s.configurations.inForce
   if (isJoint(configuration)) {
     const last = adopt(s, leaveJoint(configuration))
-    if (s.change !== undefined) s.requests.push({ index: last, term: s.term, requestId: s.change.requestId })
+    if (s.change !== undefined) waitFor(s, last, s.term, s.change.requestId)
     s.change = undefined
     return
   }

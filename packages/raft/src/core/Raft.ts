@@ -77,7 +77,7 @@ export class Raft implements RaftCore {
       s.newForLog.length > 0 ||
       s.ack !== undefined ||
       (s.replicate && s.role === "leader") ||
-      hasPersistWork(s) ||
+      (hasPersistWork(s) && !s.failed) ||
       hasCommitted(s) ||
       s.replies.length > 0 ||
       s.reads.length > 0 ||

@@ -132,7 +132,9 @@ const refused = (s: State, peer: Progress, message: AppendReply): void => {
 /** The peer's own snapshot is unreadable; its log goes on after `atLeast`. */
 const wantSnapshot = (s: State, peer: Progress, atLeast: Index): void => {
   peer.snapshotAtLeast = Math.max(1, atLeast)
-  if (peer.state !== "snapshot") sendSnapshot(s, peer)
+  if (peer.transfer !== undefined && peer.transfer.meta.index >= peer.snapshotAtLeast) return
+  peer.becomeProbe(peer.match + 1)
+  sendSnapshot(s, peer)
 }
 
 export const receiveHeartbeatReply = (s: State, message: HeartbeatReply): void => {

@@ -6,7 +6,7 @@
 import { encodeConfiguration } from "./Configurations.ts"
 import { appendToLog } from "./Disk.ts"
 import { ENTRY_OVERHEAD_BYTES, noData } from "./Log.ts"
-import type { State } from "./State.ts"
+import type { State, WaitingRequest } from "./State.ts"
 import type { Configuration, Forward, ForwardReply, Index, NodeId, Proposal, RefusedReason, Term } from "./Types.ts"
 import { versionRefused } from "./Versions.ts"
 
@@ -77,7 +77,7 @@ export const propose = (s: State, requestId: number, proposal: Proposal): void =
   if (s.role === "leader") {
     const reason = refusal(s, proposal)
     if (reason !== undefined) return refuse(s, requestId, reason)
-    s.requests.push({ index: appendProposal(s, proposal), term: s.term, requestId })
+    waitFor(s, appendProposal(s, proposal), s.term, requestId)
     return
   }
   if (s.leader === undefined) return refuse(s, requestId, "NotLeader")
@@ -113,12 +113,21 @@ export const receiveForwardReply = (s: State, message: ForwardReply): void => {
   awaitCommit(s, message.index, message.entryTerm, message.requestId)
 }
 
-/** Waits for (index, term), or answers at once if that index has been handed out already. */
+/**
+ * Waits for (index, term), in order of index: requests of an earlier term may wait for higher ones, whose entries have been
+ * cut off meanwhile.
+ */
+export const waitFor = (s: State, index: Index, term: Term, requestId: number): void => {
+  let at = s.requests.length
+  while (at > s.requestsHead && (s.requests[at - 1] as WaitingRequest).index > index) at--
+  if (at === s.requests.length) s.requests.push({ index, term, requestId })
+  else s.requests.splice(at, 0, { index, term, requestId })
+}
+
+/** Waits, or answers at once if that index has been handed out already. */
 const awaitCommit = (s: State, index: Index, term: Term, requestId: number): void => {
   if (index <= s.applied) return answer(s, index, term, s.log.termAt(index), requestId)
-  let at = s.requests.length
-  while (at > s.requestsHead && (s.requests[at - 1] as { index: Index }).index > index) at--
-  s.requests.splice(at, 0, { index, term, requestId })
+  waitFor(s, index, term, requestId)
 }
 
 const answer = (s: State, index: Index, term: Term, committedTerm: Term, requestId: number): void => {
@@ -129,7 +138,7 @@ const answer = (s: State, index: Index, term: Term, committedTerm: Term, request
 /** The entry at `index` of `term` is handed out: answers all that waited for this index. */
 export const settleRequests = (s: State, index: Index, term: Term): void => {
   while (s.requestsHead < s.requests.length) {
-    const request = s.requests[s.requestsHead] as { index: Index; term: Term; requestId: number }
+    const request = s.requests[s.requestsHead] as WaitingRequest
     if (request.index > index) break
     answer(s, request.index, request.term, term, request.requestId)
     s.requestsHead++
@@ -145,8 +154,10 @@ export const settleRequests = (s: State, index: Index, term: Term): void => {
 
 /** The log up to `index` came as a snapshot: what became of single entries in it cannot be seen any more. */
 export const forgetRequests = (s: State, index: Index): void => {
-  while (s.requestsHead < s.requests.length && (s.requests[s.requestsHead] as { index: Index }).index <= index) {
-    s.replies.push({ _tag: "Unknown", requestId: (s.requests[s.requestsHead] as { requestId: number }).requestId })
+  while (s.requestsHead < s.requests.length) {
+    const request = s.requests[s.requestsHead] as WaitingRequest
+    if (request.index > index) break
+    s.replies.push({ _tag: "Unknown", requestId: request.requestId })
     s.requestsHead++
   }
 }

@@ -78,7 +78,8 @@ const stepDown = (s: State): void => {
   failReads(s)
   failChange(s)
   if (s.transfer !== undefined) {
-    s.transferred = { requestIds: s.transfer.requestIds, until: s.transfer.until }
+    const requestIds = [...(s.transferred?.requestIds ?? []), ...s.transfer.requestIds]
+    s.transferred = { requestIds, until: s.transfer.until }
     s.transfer = undefined
   }
   s.progress.clear()
