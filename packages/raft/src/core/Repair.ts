@@ -113,8 +113,9 @@ export const lostLog = (s: State, message: Heartbeat): void => {
     term: s.term,
     ok: false,
     index: s.log.lastIndex,
-    hintIndex: s.log.lastIndex,
-    hintTerm: s.log.lastTerm,
+    // Of an old log only what was committed is certain to be the leader's.
+    hintIndex: s.commit,
+    hintTerm: Math.max(0, s.log.termAt(s.commit)),
     damaged: true,
     wantsSnapshot: false,
     stamp: message.stamp,

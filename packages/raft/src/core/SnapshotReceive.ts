@@ -4,7 +4,7 @@
  */
 import { holdForHard } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
-import { installedHoles } from "./Repair.ts"
+import { firstHole, installedHoles } from "./Repair.ts"
 import { forgetRequests } from "./Requests.ts"
 import type { State } from "./State.ts"
 import type { Index, NodeId, SnapshotMeta, SnapshotPiece } from "./Types.ts"
@@ -13,9 +13,12 @@ const reply = (s: State, to: NodeId, index: Index, offset: number, installed: bo
   holdForHard(s, { _tag: "SnapshotReply", from: s.id, to, term: s.term, index, offset, installed, stamp })
 }
 
-/** This node gains nothing from the snapshot. */
-const isOld = (s: State, meta: SnapshotMeta): boolean =>
-  s.needsSnapshot ? meta.index < s.log.base : meta.index <= s.commit
+/** This node gains nothing from the snapshot: it has, readable, all that stands in it. */
+const isOld = (s: State, meta: SnapshotMeta): boolean => {
+  if (s.needsSnapshot) return meta.index < s.log.base
+  const hole = firstHole(s)
+  return meta.index <= s.commit && (hole === undefined || hole.from > meta.index)
+}
 
 export const receiveSnapshotPiece = (s: State, message: SnapshotPiece): void => {
   if (s.installing !== undefined) return
