@@ -17,7 +17,7 @@ import * as Rules from "./core/LockRules.ts"
 import type { NodeMode } from "./core/LockRules.ts"
 import { LockTable } from "./core/LockTable.ts"
 import type { Cycle, Request } from "./core/LockTable.ts"
-import * as Lock from "./Lock.ts"
+import * as Lock from "./LockModel.ts"
 import * as StoreError from "./StoreError.ts"
 
 export interface Options<P> {
@@ -244,6 +244,7 @@ class LocalLock<P> implements Lock.Lock<P> {
       Effect.acquireRelease(this.take, (request) => Effect.sync(() => tree.release(request))),
       (request): Lock.Held<P> => ({
         token: request.stamp,
+        guard: (self) => inside(request, self),
         upgrade: (more) => Effect.withFiber((fiber) => tree.upgrade(request, more, heldBy(fiber.context))),
         downgrade: (less) => tree.downgrade(request, less)
       })
@@ -284,12 +285,15 @@ class LocalLock<P> implements Lock.Lock<P> {
 
   /** Runs with the request among what the flow holds, and gives back at its end. Interruptible only inside `self`. */
   private run<A, E, R2>(request: Request, self: Effect.Effect<A, E, R2>): Effect.Effect<A, E, R2> {
-    const holding = Effect.updateContext(self, (context: Context.Context<R2>) =>
-      Context.add(context, Lock.Holding, [...Context.get(context, Lock.Holding), request])
-    )
-    return Effect.onExit(holding, () => Effect.sync(() => this.tree.release(request)))
+    return Effect.onExit(inside(request, self), () => Effect.sync(() => this.tree.release(request)))
   }
 }
+
+/** Runs with the request among what the flow holds. */
+const inside = <A, E, R>(request: Request, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateContext(self, (context: Context.Context<R>) =>
+    Context.add(context, Lock.Holding, [...Context.get(context, Lock.Holding), request])
+  )
 
 const ignore = (): void => {}
 

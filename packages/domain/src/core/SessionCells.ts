@@ -12,6 +12,7 @@
 import type { Key } from "./Key.ts"
 import { encode, encodePart } from "./KeyCodec.ts"
 import { decodePart } from "./KeyDecode.ts"
+import type { NodeMode } from "./LockRules.ts"
 import { fromCounter, toCounter, Value } from "./Value.ts"
 import { codecBytes, decodeString, encodeString } from "./ValueCodec.ts"
 
@@ -52,7 +53,23 @@ export interface Remove {
   readonly keys: ReadonlyArray<Key>
 }
 
-export type Will = GiveBack | Remove
+/** A request for locks: its tickets go when the session ends. The stamp is that of the will's key. */
+export interface Unlock {
+  readonly kind: "unlock"
+  readonly tree: Key
+  /** Nodes and modes, ancestors first. */
+  readonly nodes: ReadonlyArray<NodeMode>
+  /** Stamps of requests that the same flow held when it asked. */
+  readonly holding: ReadonlyArray<Key>
+  /** For people. */
+  readonly owner: string
+  /** Names the request before its stamp is known. */
+  readonly nonce: string
+  /** Stamp of the request whose upgrade this is. */
+  readonly upgrades?: Key | undefined
+}
+
+export type Will = GiveBack | Remove | Unlock
 
 export const willValue = (will: Will): Value => new Value(encodeString(JSON.stringify(will), 0, codecBytes.json))
 /** Throws `RangeError` or `SyntaxError` for bytes that are no will. */

@@ -1,0 +1,205 @@
+/**
+ * Tree locks in a store: the same words as the local ones, across processes. What is done under a lock is safe under
+ * pauses: every transaction inside it has the record of its request in its read set, so a holder that was taken for dead
+ * can commit nothing more; it is interrupted with `LockLost`.
+ *
+ * A request is one commit (its record and one ticket a node, with one stamp) and one read for its grant; it waits for the
+ * latest earlier ticket that excludes it, without timers. Cost: depth + 1 puts, 3 (depth - 1) + 5 ranges, depth + 1 deletes.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type Key, KeyError, type Part } from "./core/Key.ts"
+import { stampBytes } from "./core/KeyCodec.ts"
+import * as Cells from "./core/LockCells.ts"
+import * as Rules from "./core/LockRules.ts"
+import type { NodeMode } from "./core/LockRules.ts"
+import type { Unlock } from "./core/SessionCells.ts"
+import { dropped, HeldLock, heldStamps, type Place, unfenced } from "./internal/HeldLock.ts"
+import * as lockOps from "./internal/lockOps.ts"
+import * as Operation from "./internal/Operation.ts"
+import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
+import { versioned } from "./internal/versioned.ts"
+import * as Lock from "./LockModel.ts"
+import * as Sessions from "./Sessions.ts"
+import { Store } from "./Store.ts"
+import * as StoreError from "./StoreError.ts"
+
+export interface Options<P, Id = Store> {
+  /** The store that the tree lives in: that of the data it guards. Default: `Store`. */
+  readonly store?: StoreKey<Id> | undefined
+  /** How a path of the tree is written; strings split at `/` and tuples of key parts when left out. */
+  readonly path?: Lock.PathSchema<P> | undefined
+}
+
+/** A tree of locks in a store. One name is one tree, for all processes on the store. */
+export const make = <P = Lock.Path, Id = Store>(name: string, options: Options<P, Id> = {}): Lock.Tree<P, Id> =>
+  new StoreTree(name, options)
+
+type Failure = Lock.LockError | StoreError.StoreError
+
+class StoreTree<P, Id> implements Lock.Tree<P, Id> {
+  readonly name: string
+  readonly standings: Effect.Effect<ReadonlyArray<Lock.Standing>, StoreError.StoreError, Id>
+  private readonly store: StoreKey<Id>
+  private readonly prefix: Key
+  private readonly encode: (path: P) => string | ReadonlyArray<Part>
+
+  constructor(name: string, options: Options<P, Id>) {
+    this.name = name
+    // Without a store among the options, Id is Store.
+    this.store = options.store ?? (Store as StoreKey<any>)
+    this.prefix = Cells.treePrefix(name)
+    // Without a Schema, P is Lock.Path.
+    this.encode = options.path === undefined ? (path) => path as Lock.Path : Schema.encodeSync(options.path)
+    this.standings = unfenced(
+      Operation.make(this.store, `lock.${name}.standings`, (tx) =>
+        lockOps
+          .list(tx, this.prefix)
+          .toSorted((a, b) => Number(a.state === "waits") - Number(b.state === "waits") || a.stamp - b.stamp)
+          .toSorted((a, b) => (pathText(a.path) < pathText(b.path) ? -1 : Number(pathText(a.path) > pathText(b.path))))
+      )
+    )
+  }
+
+  read(...paths: readonly [P, ...Array<P>]): Lock.Lock<P, Id> {
+    return this.request({ read: paths })
+  }
+
+  write(...paths: readonly [P, ...Array<P>]): Lock.Lock<P, Id> {
+    return this.request({ write: paths })
+  }
+
+  request(claims: Lock.Claims<P>, options: Lock.RequestOptions = {}): Lock.Lock<P, Id> {
+    const take = this.withNodes(claims, (nodes) => this.acquire(nodes, options))
+    const takeIfFree = this.withNodes(claims, (nodes) => this.acquireIfFree(nodes, options))
+    return {
+      withLock: (self) =>
+        Effect.uninterruptibleMask((restore) => Effect.flatMap(take, (held) => held.run(self, restore))),
+      withLockIfFree: (self) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(takeIfFree, (held) =>
+            held === undefined ? Effect.succeedNone : Effect.asSome(held.run(self, restore))
+          )
+        ),
+      scoped: Effect.map(
+        Effect.acquireRelease(take, (held) => held.release),
+        (held): Lock.Held<P, Id> => ({
+          get token() {
+            return held.token
+          },
+          guard: (self) => held.guard(self),
+          upgrade: (more) => this.withNodes(more, (nodes) => held.upgrade(nodes)),
+          downgrade: (less) => this.withNodes(less, (nodes) => held.downgrade(nodes))
+        })
+      )
+    }
+  }
+
+  /** The nodes of claims; `InvalidInput` for a path that is no key and for no path at all. */
+  private withNodes<A, E>(
+    claims: Lock.Claims<P>,
+    use: (nodes: ReadonlyArray<NodeMode>) => Effect.Effect<A, E, Id>
+  ): Effect.Effect<A, E | StoreError.StoreError, Id> {
+    return Effect.suspend((): Effect.Effect<A, E | StoreError.StoreError, Id> => {
+      const { read = [], write = [] } = claims
+      const refuse = (message: string) => Effect.fail(StoreError.make(new StoreError.InvalidInput({ message })))
+      if (read.length + write.length === 0) {
+        return refuse(`a request on the lock tree "${this.name}" names no path: nothing was locked`)
+      }
+      let nodes: ReadonlyArray<NodeMode>
+      try {
+        const chain = (path: P) => Lock.chain(this.encode(path))
+        nodes = Rules.expand(read.map(chain), write.map(chain))
+      } catch (cause) {
+        if (!(cause instanceof KeyError || Schema.isSchemaError(cause))) throw cause
+        return refuse(`a path of the lock tree "${this.name}" is no key: ${cause.message}; nothing was locked`)
+      }
+      return use(nodes)
+    })
+  }
+
+  /** Asks, and waits for its turn. Whatever interrupts it, nothing is left behind. */
+  private acquire(
+    nodes: ReadonlyArray<NodeMode>,
+    options: Lock.RequestOptions
+  ): Effect.Effect<HeldLock<Id>, Failure, Id> {
+    return this.asking(nodes, options, (place, session, will) => {
+      const { store, tree } = place
+      return Effect.flatMap(
+        versioned(store, `lock.${tree}.request`, (tx) => lockOps.append(tx, session, will)),
+        ({ value, version }) => {
+          if (value === undefined) return Effect.as(Sessions.renew(store, session), undefined)
+          const held = new HeldLock(place, session, stampBytes(version, value), will)
+          const looked = will.holding.length === 0 ? Effect.void : held.refuseCycle()
+          return Effect.as(Effect.andThen(looked, this.inTime(held.granted, options)), held)
+        }
+      )
+    }).pipe(
+      // The session had ended between two looks at it: the next round opens another one.
+      Effect.flatMap((held) => (held === undefined ? this.acquire(nodes, options) : Effect.succeed(held)))
+    )
+  }
+
+  private acquireIfFree(
+    nodes: ReadonlyArray<NodeMode>,
+    options: Lock.RequestOptions
+  ): Effect.Effect<HeldLock<Id> | undefined, Failure, Id> {
+    return this.asking(nodes, options, (place, session, will) =>
+      Effect.flatMap(
+        versioned(place.store, `lock.${place.tree}.requestIfFree`, (tx) =>
+          lockOps.isFree(tx, place.prefix, nodes) ? { index: lockOps.append(tx, session, will) } : undefined
+        ),
+        ({ value, version }): Effect.Effect<HeldLock<Id> | "again" | undefined, never, Id> => {
+          if (value === undefined) return Effect.succeed(undefined)
+          if (value.index === undefined) return Effect.as(Sessions.renew(place.store, session), "again" as const)
+          const held = new HeldLock(place, session, stampBytes(version, value.index), will)
+          held.token = version
+          return Effect.succeed(held)
+        }
+      )
+    ).pipe(Effect.flatMap((held) => (held === "again" ? this.acquireIfFree(nodes, options) : Effect.succeed(held))))
+  }
+
+  /** Makes a request under this process's session; when it does not come to an end, it is taken back by its nonce. */
+  private asking<A>(
+    nodes: ReadonlyArray<NodeMode>,
+    options: Lock.RequestOptions,
+    ask: (place: Place<Id>, session: Sessions.Session, will: Unlock) => Effect.Effect<A, Failure, Id>
+  ): Effect.Effect<A, Failure, Id> {
+    return Effect.withFiber((fiber) =>
+      Effect.flatMap(
+        Effect.all([this.store, unfenced(Sessions.current(this.store))]),
+        ([{ engine }, session]: readonly [StoreShape, Sessions.Session]) => {
+          const { name, prefix, store } = this
+          const nonce = session.nextPlace()
+          const holding = heldStamps(fiber.context, engine)
+          const owner = options.owner ?? `${session.id.slice(0, 6)} fiber ${fiber.id}`
+          const will: Unlock = { kind: "unlock", tree: prefix, nodes, holding, owner, nonce }
+          const cancel = dropped(
+            engine,
+            store,
+            Operation.make(store, `lock.${name}.cancel`, (tx) => lockOps.releaseByNonce(tx, session.id, nonce))
+          )
+          const asked = Effect.interruptible(unfenced(ask({ tree: name, prefix, store, engine }, session, will)))
+          return Effect.onExit(asked, (exit) => (exit._tag === "Success" ? Effect.void : cancel))
+        }
+      )
+    )
+  }
+
+  private inTime(
+    self: Effect.Effect<void, Failure, Id>,
+    { timeout }: Lock.RequestOptions
+  ): Effect.Effect<void, Failure, Id> {
+    if (timeout === undefined) return self
+    const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(timeout))
+    const message = `no lock of the tree "${this.name}" within ${timeoutMillis} ms; nothing was taken`
+    return Effect.timeoutOrElse(self, {
+      duration: timeout,
+      orElse: () => Effect.fail(new Lock.LockError({ reason: new Lock.LockTimeout({ message, timeoutMillis }) }))
+    })
+  }
+}
+
+const pathText = (path: ReadonlyArray<Part>): string => path.map(String).join("/")
