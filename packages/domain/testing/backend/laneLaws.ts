@@ -144,11 +144,11 @@ export const laneLaws: ReadonlyArray<Law> = [
       ]
     )
     stop()
+    stop()
     const last = write(set("a", "3"))
     assert.equal(heard.length, 3)
     assert.deepEqual(others, [...versions, last])
     stopOther()
-    stop()
   }),
   laneLaw("commits of a watcher are heard by all in commit order", (lane) => {
     const write = writer(lane)
