@@ -20,7 +20,7 @@ import type { Attempt, Stale } from "./Attempt.ts"
 import { Chain } from "./Chain.ts"
 import { refusedError } from "./commitSync.ts"
 import type { Engine } from "./Engine.ts"
-import { Overlay, overwrittenBy, Pending, toRequest, type Resolution } from "./Pending.ts"
+import { originOf, Overlay, overwrittenBy, Pending, toRequest, type Resolution } from "./Pending.ts"
 
 /** Pauses between sending an unanswered batch again, in milliseconds: the first, doubling up to the last. */
 const resendFirstMillis = 2
@@ -82,7 +82,7 @@ export class Pipeline {
     if (pending.status !== "queued") return false
     this.queue = this.queue.filter((each) => each !== pending)
     this.settle(pending, { _tag: "Stale", stale: { keys: [], ranges: [], local: true } })
-    pending.tell()
+    this.tellAll([pending])
     return true
   }
 
@@ -181,7 +181,7 @@ export class Pipeline {
         refused.push(pending)
       }
     }
-    for (const pending of refused) pending.tell()
+    this.tellAll(refused)
     return { batch, requests }
   }
 
@@ -264,13 +264,31 @@ export class Pipeline {
         reply instanceof StoreError.StoreError ? { _tag: "Failed", error: reply } : this.resolutionOf(batch[i]!, reply)
       this.settle(batch[i]!, resolution)
     }
-    for (const pending of batch) pending.tell()
+    this.tellAll(batch)
   }
 
   private failAll(batch: ReadonlyArray<Pending>, error: (pending: Pending) => StoreError.StoreError): void {
     this.inFlight = []
     for (const pending of batch) this.settle(pending, { _tag: "Failed", error: error(pending) })
-    for (const pending of batch) pending.tell()
+    this.tellAll(batch)
+  }
+
+  /** Refuses what stood on requests that failed, so that nobody reads it any more, and tells everybody. */
+  private tellAll(resolved: ReadonlyArray<Pending>): void {
+    const told = resolved.slice()
+    if (resolved.some((pending) => pending.status === "failed" && pending.writes.length > 0)) {
+      const kept: Array<Pending> = []
+      for (const pending of this.queue) {
+        const lost = pending.reads.find((entry) => originOf(entry)?.status === "failed")
+        if (lost === undefined) kept.push(pending)
+        else {
+          this.settle(pending, { _tag: "Stale", stale: overwrittenBy({ key: lost.key }) })
+          told.push(pending)
+        }
+      }
+      this.queue = kept
+    }
+    for (const pending of told) pending.tell()
   }
 
   private resolutionOf(pending: Pending, reply: Reply): Resolution {
