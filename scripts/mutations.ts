@@ -7,7 +7,7 @@
  * Mutations are data: `packages/<name>/test/mutations/*.json`, each with `id`, `file`, `find` (occurs once), `replace`,
  * `test` (a test file, and after ` -t ` a name) and `description` (what the bug is). `--write` writes docs/MUTATIONS.md.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -31,7 +31,7 @@ interface Caught {
 }
 
 /** A mutated test may hang: that is caught, too. */
-const runMillisMax = 120_000
+const runMillisMax = 60_000
 
 const load = (): ReadonlyArray<Mutation> =>
   Fs.globSync("packages/*/test/mutations/*.json", { cwd: root })
@@ -66,15 +66,30 @@ interface TestReport {
   }>
 }
 
+/** Runs a command to its end; `false` when it had to be killed, with all that it started. */
+const ends = (copy: string, args: ReadonlyArray<string>): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    // A group of its own: a test that loops for ever sits in a worker of a worker.
+    const child = spawn("npx", args, { cwd: copy, stdio: "ignore", detached: true })
+    const timer = setTimeout(() => {
+      process.kill(-child.pid!, "SIGKILL")
+      resolve(false)
+    }, runMillisMax)
+    child.on("error", reject)
+    child.on("exit", () => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+
 /** Runs a test in the copy: its first failure, "" when all passed. Throws when the test did not run at all. */
-const runTest = (copy: string, test: string): string => {
+const runTest = async (copy: string, test: string): Promise<string> => {
   const [file, name] = test.replace(/^npx vitest run /, "").split(" -t ") as [string, string | undefined]
   const report = Path.join(copy, "report.json")
   Fs.rmSync(report, { force: true })
   const args = ["vitest", "run", file.trim(), "--reporter=json", `--outputFile=${report}`, "--testTimeout=30000"]
   if (name !== undefined) args.push("-t", name.trim().replace(/^["']|["']$/g, ""))
-  const { error } = spawnSync("npx", args, { cwd: copy, stdio: "ignore", timeout: runMillisMax, killSignal: "SIGKILL" })
-  if (error !== undefined) return "(the test hangs)"
+  if (!(await ends(copy, args))) return "(the test hangs)"
   if (!Fs.existsSync(report)) throw new Error(`${test} gave no report: does it exist?`)
   const { numTotalTests, testResults } = JSON.parse(Fs.readFileSync(report, "utf8")) as TestReport
   const results = testResults.flatMap((result) => result.assertionResults)
@@ -96,14 +111,14 @@ const mutate = (mutation: Mutation, source: string): { readonly text: string; re
   return { text, line: source.slice(0, at).split("\n").length }
 }
 
-const judge = (copy: string, mutation: Mutation): Caught => {
+const judge = async (copy: string, mutation: Mutation): Promise<Caught> => {
   const path = Path.join(copy, mutation.file)
   const source = Fs.readFileSync(path, "utf8")
   const { line, text } = mutate(mutation, source)
   Fs.writeFileSync(path, text)
   const started = performance.now()
   try {
-    const failed = runTest(copy, mutation.test)
+    const failed = await runTest(copy, mutation.test)
     return { mutation, line, by: failed === "" ? undefined : failed, seconds: (performance.now() - started) / 1000 }
   } finally {
     Fs.writeFileSync(path, source)
@@ -145,12 +160,12 @@ const copy = copyTree()
 process.on("exit", () => Fs.rmSync(copy, { recursive: true, force: true }))
 
 for (const test of new Set(mutations.map((mutation) => mutation.test))) {
-  const failed = runTest(copy, test)
+  const failed = await runTest(copy, test)
   if (failed !== "") throw new Error(`without any mutation, ${test} fails: ${failed}`)
 }
 const caught: Array<Caught> = []
 for (const mutation of mutations) {
-  const result = judge(copy, mutation)
+  const result = await judge(copy, mutation)
   caught.push(result)
   console.log(
     `${result.by === undefined ? "✗" : "✓"} ${mutation.id.padEnd(28)} ${result.seconds.toFixed(1).padStart(5)} s  ${result.by ?? "NOT CAUGHT"}`
