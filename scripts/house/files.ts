@@ -6,7 +6,7 @@ import type { Source } from "./Source.ts"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
-const skipped = new Set(["node_modules", "dist", ".git", "results", "coverage", ".cache", "tmp"])
+const skipped = new Set(["node_modules", "dist", ".git", "results", "coverage", ".cache", ".vitest", "tmp"])
 const text = /(?:\.(?:ts|mts|mjs|js|json|md|yml|yaml|txt|lua|html|css|sh|npmrc|gitignore)|\/run|LICENSE)$/
 
 const walk = (directory: string): ReadonlyArray<string> =>

@@ -67,12 +67,14 @@ const focused: Rule = (source) =>
       )
     : []
 
-/** A comment on the same line or on the one above is the justification. */
+/** Lines above a cast in which a comment counts as its justification: a statement may begin a little earlier. */
+const JUSTIFIED_LINES = 3
+
 const casts: Rule = (source) => {
   if (!isScript(source.path)) return []
   const lines = source.text.split("\n")
-  const isJustified = (line: number): boolean =>
-    /\/\/|\*\//.test(lines[line - 1] ?? "") || /^\s*(\/\/|\*|\/\*)/.test(lines[line - 2] ?? "")
+  const isComment = (line: string): boolean => /\/\/|\/\*|\*\/|^\s*\*/.test(line)
+  const isJustified = (line: number): boolean => lines.slice(line - 1 - JUSTIFIED_LINES, line).some(isComment)
   const found = each(source, codeOf(source.text), /\bas (any|unknown as)\b/g, "cast", (m) => {
     return `\`${m[0]}\` without a comment beside it that says why it is right`
   })

@@ -1,6 +1,6 @@
 /**
- * `npm start -- [directory] [--search WORD] [--workers N] [--json]`: the concordance on the store in memory. The one line
- * that names a store is the last but one of `main`. Modules are imported one by one: start-up is a third of the barrel's.
+ * `npm start -- [directory] [--search WORD] [--workers N] [--json]`: the concordance on the store in memory. One
+ * line names the store. Modules are imported one by one: start-up is a third of the barrel's.
  */
 import { fileURLToPath } from "node:url"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -30,8 +30,7 @@ const screen: Screen = {
 }
 
 const main = Command.run(command(effectTexts, screen), { version: "0.1.0" }).pipe(
-  Effect.provide(Store.layer(InprocBackend.layer())),
-  Effect.provide(NodeServices.layer)
+  Effect.provide([Store.layer(InprocBackend.layer()), NodeServices.layer])
 )
 
 NodeRuntime.runMain(main)
