@@ -2,22 +2,13 @@
  * Bytes of entries and messages, for logs and wires. Framing, checksums and the protocol's version range are the
  * transport's and the storage's. Stable: a field or a kind is only ever added at the end, under a new number. Pure.
  */
-import { MalformedBytes, Reader, Writer } from "./Bytes.ts"
-import { decodeConfiguration, encodeConfiguration } from "./Configurations.ts"
-import type { Configuration, Entry, EntryKind, Message, Proposal, RefusedReason, SnapshotMeta } from "./Types.ts"
+import { Reader, Writer } from "./Bytes.ts"
+import { pick, readEntries, readMeta, readProposal, writeEntries, writeMeta, writeProposal } from "./EntryCodec.ts"
+import type { Message, RefusedReason } from "./Types.ts"
+
+export { decodeEntry, decodeSnapshotMeta, encodeEntry, encodeSnapshotMeta } from "./EntryCodec.ts"
 
 /** Position = number in the bytes. */
-const KINDS: ReadonlyArray<EntryKind> = [
-  "command",
-  "part",
-  "noop",
-  "configuration",
-  "version",
-  "openSession",
-  "closeSession",
-  "expireSessions"
-]
-
 const TAGS: ReadonlyArray<Message["_tag"]> = [
   "PreVote",
   "PreVoteReply",
@@ -52,112 +43,6 @@ const REASONS: ReadonlyArray<RefusedReason> = [
   "VersionUnsupported",
   "Failed"
 ]
-
-const pick = <T>(list: ReadonlyArray<T>, number: number, what: string): T => {
-  const item = list[number]
-  if (item === undefined) throw new MalformedBytes(`${what} of number ${number}`, 0)
-  return item
-}
-
-export const writeEntry = (writer: Writer, entry: Entry): void => {
-  writer.byte(KINDS.indexOf(entry.kind))
-  writer.uint(entry.index)
-  writer.uint(entry.term)
-  writer.uint(entry.session)
-  writer.uint(entry.sequence)
-  writer.uint(entry.resolved)
-  writer.blob(entry.data)
-}
-
-export const readEntry = (reader: Reader): Entry => {
-  const kind = pick(KINDS, reader.byte(), "an entry kind")
-  const index = reader.uint()
-  const term = reader.uint()
-  const session = reader.uint()
-  const sequence = reader.uint()
-  const resolved = reader.uint()
-  return { index, term, kind, session, sequence, resolved, data: reader.blob() }
-}
-
-export const encodeEntry = (entry: Entry): Uint8Array => {
-  const writer = new Writer(entry.data.length + 48)
-  writeEntry(writer, entry)
-  return writer.done()
-}
-
-/** The entry shares the memory of `bytes`. Throws `MalformedBytes`. */
-export const decodeEntry = (bytes: Uint8Array): Entry => {
-  const reader = new Reader(bytes)
-  const entry = readEntry(reader)
-  reader.end()
-  return entry
-}
-
-const writeEntries = (writer: Writer, entries: ReadonlyArray<Entry>): void => {
-  writer.uint(entries.length)
-  for (const entry of entries) writeEntry(writer, entry)
-}
-
-const readEntries = (reader: Reader): ReadonlyArray<Entry> => {
-  const entries: Array<Entry> = []
-  for (let count = reader.uint(); count > 0; count--) entries.push(readEntry(reader))
-  return entries
-}
-
-const writeMeta = (writer: Writer, meta: SnapshotMeta): void => {
-  writer.uint(meta.index)
-  writer.uint(meta.term)
-  writer.blob(encodeConfiguration(meta.configuration))
-  writer.uint(meta.configurationIndex)
-  writer.uint(meta.bytes)
-}
-
-const readConfiguration = (bytes: Uint8Array): Configuration => {
-  try {
-    return decodeConfiguration(bytes)
-  } catch {
-    throw new MalformedBytes("a configuration", 0)
-  }
-}
-
-const readMeta = (reader: Reader): SnapshotMeta => {
-  const index = reader.uint()
-  const term = reader.uint()
-  const configuration = readConfiguration(reader.blob())
-  const configurationIndex = reader.uint()
-  return { index, term, configuration, configurationIndex, bytes: reader.uint() }
-}
-
-export const encodeSnapshotMeta = (meta: SnapshotMeta): Uint8Array => {
-  const writer = new Writer(256)
-  writeMeta(writer, meta)
-  return writer.done()
-}
-
-export const decodeSnapshotMeta = (bytes: Uint8Array): SnapshotMeta => {
-  const reader = new Reader(bytes)
-  const meta = readMeta(reader)
-  reader.end()
-  return meta
-}
-
-const writeProposal = (writer: Writer, proposal: Proposal): void => {
-  writer.byte(KINDS.indexOf(proposal.kind))
-  writer.uint(proposal.session)
-  writer.uint(proposal.sequence)
-  writer.uint(proposal.resolved)
-  writer.blob(proposal.data)
-}
-
-const readProposal = (reader: Reader): Proposal => {
-  const kind = pick(KINDS, reader.byte(), "a proposal kind")
-  if (kind === "part" || kind === "noop" || kind === "configuration" || kind === "damaged") {
-    throw new MalformedBytes(`a proposal of kind ${kind}`, 0)
-  }
-  const session = reader.uint()
-  const sequence = reader.uint()
-  return { kind, session, sequence, resolved: reader.uint(), data: reader.blob() }
-}
 
 /** The length of a message's fixed fields is below this; `Append` adds its entries. */
 const MESSAGE_SIZE_HINT = 128
@@ -255,11 +140,15 @@ export const decodeMessage = (bytes: Uint8Array): Message => {
   return message
 }
 
-const readBody = (
-  reader: Reader,
-  _tag: Message["_tag"],
-  head: { readonly from: string; readonly to: string; readonly term: number }
-): Message => {
+interface Head {
+  readonly from: string
+  readonly to: string
+  readonly term: number
+}
+
+type Replication = "Append" | "AppendReply" | "Heartbeat" | "HeartbeatReply" | "SnapshotPiece" | "SnapshotReply"
+
+const readBody = (reader: Reader, _tag: Message["_tag"], head: Head): Message => {
   switch (_tag) {
     case "PreVote":
       return { _tag, ...head, lastIndex: reader.uint(), lastTerm: reader.uint() }
@@ -268,6 +157,37 @@ const readBody = (
     case "PreVoteReply":
     case "VoteReply":
       return { _tag, ...head, granted: reader.bool() }
+    case "TimeoutNow":
+      return { _tag, ...head }
+    case "Forward":
+      return { _tag, ...head, requestId: reader.uint(), life: reader.uint(), proposal: readProposal(reader) }
+    case "ForwardReply": {
+      const requestId = reader.uint()
+      const life = reader.uint()
+      const index = reader.uint()
+      const entryTerm = reader.uint()
+      const reason = reader.uint()
+      const refused = reason === 0 ? undefined : pick(REASONS, reason - 1, "a reason")
+      return { _tag, ...head, requestId, life, index, entryTerm, refused }
+    }
+    case "ReadIndex":
+      return { _tag, ...head, batch: reader.uint(), life: reader.uint() }
+    case "ReadIndexReply":
+      return { _tag, ...head, batch: reader.uint(), life: reader.uint(), index: reader.uint() }
+    case "EntriesWanted":
+      return { _tag, ...head, fromIndex: reader.uint(), toIndex: reader.uint() }
+    case "EntriesFound": {
+      const commit = reader.uint()
+      return { _tag, ...head, entries: readEntries(reader), commit }
+    }
+    default:
+      return readReplication(reader, _tag, head)
+  }
+}
+
+/** Messages between a leader and its followers. */
+const readReplication = (reader: Reader, _tag: Replication, head: Head): Message => {
+  switch (_tag) {
     case "Append": {
       const prevIndex = reader.uint()
       const prevTerm = reader.uint()
@@ -314,29 +234,6 @@ const readBody = (
       const index = reader.uint()
       const offset = reader.uint()
       return { _tag, ...head, index, offset, installed: reader.bool(), stamp: reader.float() }
-    }
-    case "TimeoutNow":
-      return { _tag, ...head }
-    case "Forward":
-      return { _tag, ...head, requestId: reader.uint(), life: reader.uint(), proposal: readProposal(reader) }
-    case "ForwardReply": {
-      const requestId = reader.uint()
-      const life = reader.uint()
-      const index = reader.uint()
-      const entryTerm = reader.uint()
-      const reason = reader.uint()
-      const refused = reason === 0 ? undefined : pick(REASONS, reason - 1, "a reason")
-      return { _tag, ...head, requestId, life, index, entryTerm, refused }
-    }
-    case "ReadIndex":
-      return { _tag, ...head, batch: reader.uint(), life: reader.uint() }
-    case "ReadIndexReply":
-      return { _tag, ...head, batch: reader.uint(), life: reader.uint(), index: reader.uint() }
-    case "EntriesWanted":
-      return { _tag, ...head, fromIndex: reader.uint(), toIndex: reader.uint() }
-    case "EntriesFound": {
-      const commit = reader.uint()
-      return { _tag, ...head, entries: readEntries(reader), commit }
     }
   }
 }

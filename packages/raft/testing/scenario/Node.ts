@@ -199,7 +199,7 @@ export class ScenarioNode {
     const { image } = this
     if (work.hardState !== undefined) image.hardState = work.hardState
     if (work.truncateFrom > 0) {
-      for (const index of [...image.entries.keys()]) if (index >= work.truncateFrom) image.entries.delete(index)
+      for (const index of image.entries.keys()) if (index >= work.truncateFrom) image.entries.delete(index)
       image.last = work.truncateFrom - 1
     }
     for (const entry of work.entries) {
@@ -207,7 +207,7 @@ export class ScenarioNode {
       this.damaged.delete(entry.index)
       image.last = Math.max(image.last, entry.index)
     }
-    for (const index of [...image.entries.keys()]) if (index <= work.compactTo) image.entries.delete(index)
+    for (const index of image.entries.keys()) if (index <= work.compactTo) image.entries.delete(index)
   }
 
   /** The driver's loop: until the core has nothing more to do. */
@@ -258,7 +258,7 @@ export class ScenarioNode {
     }
     this.release(Infinity)
     this.image.snapshot = { meta, bytes: state }
-    for (const index of [...this.image.entries.keys()]) {
+    for (const index of this.image.entries.keys()) {
       if (!keepLog || index <= meta.index) this.image.entries.delete(index)
     }
     if (!keepLog) this.image.last = meta.index
