@@ -79,9 +79,11 @@ export class Chain {
         if (version > from && key >= range.start && key < range.end) return range
       }
     }
-    attempt.version = this.version
-    // Ranges fetched ahead and not shown yet are of the old snapshot.
-    attempt.fetchedRanges = undefined
+    if (attempt.version !== this.version) {
+      attempt.version = this.version
+      // Ranges fetched ahead and not shown yet are of the old snapshot.
+      attempt.fetchedRanges = undefined
+    }
     return "here"
   }
 
