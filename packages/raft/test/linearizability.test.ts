@@ -772,6 +772,17 @@ describe("answers", () => {
   })
 })
 
+describe("long histories", () => {
+  it("the same state again and again is not the same place in the history", () => {
+    const lines = Array.from({ length: 300 }, (_, at): Line<RegisterInput, RegisterOutput> => {
+      return at % 3 === 2 ? ["a", 2 * at, 2 * at + 1, read, 0] : ["a", 2 * at, 2 * at + 1, write(0), null]
+    })
+    expect(check(register(0), historyOf(lines))._tag).toBe("Linearizable")
+    const broken = [...lines, ["b", 1000, 1001, read, 1] as const]
+    expect(check(register(0), historyOf(broken))._tag).toBe("NotLinearizable")
+  })
+})
+
 describe("histories", () => {
   it("a recorder orders events, takes failures out, and leaves open calls unknown", () => {
     const recorder = new HistoryRecorder<RegisterInput, RegisterOutput>()

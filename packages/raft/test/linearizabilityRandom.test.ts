@@ -46,9 +46,17 @@ const agree = <S, I, O>(name: string, model: Model<S, I, O>, draw: (random: Seed
       expect(verdict._tag, `${times}: ${text}`).toBe(expected ? "Linearizable" : "NotLinearizable")
       tally[expected ? "yes" : "no"]++
       if (verdict._tag !== "NotLinearizable") continue
-      // What is shown is a proof: it has no order by itself.
-      const { operations, powerless } = verdict.counterexample
+      // What is shown is a proof: it has no order by itself, and nothing that could have given one was left out.
+      const { operations, partition, powerless } = verdict.counterexample
       expect(exhaustive(model, [...operations, ...powerless]), `${times}: ${text}`).toBe(false)
+      if (model.refute !== undefined) continue
+      const shown = new Set([...operations, ...powerless].map(({ id }) => id))
+      const until = Math.max(...operations.map(({ returned }) => returned!))
+      const missing = history.filter(({ call, id, input, output }) => {
+        const elsewhere = partition !== undefined && model.partition?.(input) !== partition
+        return call <= until && !elsewhere && !model.observes(input, output) && !shown.has(id)
+      })
+      expect(missing, `${times}: ${text}`).toEqual([])
     }
     expect(Math.min(tally.yes, tally.no), JSON.stringify(tally)).toBeGreaterThan(300)
   })

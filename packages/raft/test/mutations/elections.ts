@@ -71,7 +71,11 @@ export const elections: ReadonlyArray<Mutation> = [
         find: "|| s.persistedWrite < s.ownVoteWrite) return",
         replace: ") return"
       },
-      { file: election, find: `    holdForLog(s, {\n      _tag: "Vote",`, replace: `    s.messages.push({\n      _tag: "Vote",` }
+      {
+        file: election,
+        find: `    holdForLog(s, {\n      _tag: "Vote",`,
+        replace: `    s.messages.push({\n      _tag: "Vote",`
+      }
     ]
   },
   one(

@@ -13,7 +13,8 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
       {
         file: driverDisk,
         find: "    const { compactTo, entries, hardState, truncateFrom, write } = work\n",
-        replace: "    const { compactTo, entries, hardState, truncateFrom, write } = work\n    this.listener.persisted(write)\n"
+        replace:
+          "    const { compactTo, entries, hardState, truncateFrom, write } = work\n    this.listener.persisted(write)\n"
       }
     ]
   },
