@@ -23,21 +23,22 @@ interface Measured {
   readonly cpuSeconds: number
 }
 
-const makeCluster = (): Map<string, Node> => {
-  const nodes = new Map<string, Node>()
+/** By number: `ids[i]` is node i. */
+const makeCluster = (): Array<Node> => {
+  const nodes: Array<Node> = []
   for (const id of ids) {
     const options = { id, seed: 1, bootstrap: voters, limits: { snapshotEntries: 20_000, keepEntries: 1000 } }
-    nodes.set(id, { raft: new Raft(options, emptyRestored), inbox: [] })
+    nodes.push({ raft: new Raft(options, emptyRestored), inbox: [] })
   }
   return nodes
 }
 
 /** Runs turns until nothing is left to do; counts the steps. */
-const drain = (nodes: Map<string, Node>): number => {
+const drain = (nodes: Array<Node>): number => {
   let steps = 0
   for (let busy = true; busy;) {
     busy = false
-    for (const node of nodes.values()) {
+    for (const node of nodes) {
       const { raft } = node
       const inbox = node.inbox
       if (inbox.length > 0) {
@@ -48,7 +49,7 @@ const drain = (nodes: Map<string, Node>): number => {
       while (raft.hasWork()) {
         busy = true
         const output = raft.ready()
-        for (const message of output.messages) (nodes.get(message.to) as Node).inbox.push(message)
+        for (const message of output.messages) (nodes[message.to.charCodeAt(0) - 97] as Node).inbox.push(message)
         if (output.persist !== undefined) {
           raft.step({ _tag: "Persisted", write: output.persist.write })
           steps++
@@ -63,7 +64,7 @@ const drain = (nodes: Map<string, Node>): number => {
 /** `perTurn` proposals enter the leader in each of its turns; a clock tick passes every 100 turns. */
 const measure = (entries: number, perTurn: number): Measured => {
   const nodes = makeCluster()
-  const leader = (nodes.get("a") as Node).raft
+  const leader = (nodes[0] as Node).raft
   drain(nodes)
   leader.step({ _tag: "Campaign" })
   drain(nodes)
@@ -80,7 +81,7 @@ const measure = (entries: number, perTurn: number): Measured => {
     steps += perTurn + drain(nodes)
     if (++turns % 100 === 0) {
       now++
-      for (const { raft } of nodes.values()) raft.step({ _tag: "Tick", now })
+      for (const { raft } of nodes) raft.step({ _tag: "Tick", now })
       steps += 3
     }
   }

@@ -11,7 +11,7 @@ import type { Index } from "./Types.ts"
 const HARD_FACTOR = 4
 
 const sending = (s: State): boolean => {
-  for (const peer of s.progress.values()) if (peer.transfer !== undefined && isActive(s, peer)) return true
+  for (const peer of s.peers) if (peer.transfer !== undefined && isActive(s, peer)) return true
   return false
 }
 
@@ -22,8 +22,9 @@ export const snapshotDue = (s: State): boolean => {
   if (entries <= 0 || s.applied > s.durable || s.now < s.snapshotNotBefore) return false
   if (s.compactAsked) return true
   const { snapshotBytes, snapshotEntries } = s.limits
-  const factor = sending(s) ? HARD_FACTOR : 1
-  return entries >= snapshotEntries * factor || s.bytesSinceSnapshot >= snapshotBytes * factor
+  const bytes = s.bytesSinceSnapshot
+  if (entries < snapshotEntries && bytes < snapshotBytes) return false
+  return !sending(s) || entries >= snapshotEntries * HARD_FACTOR || bytes >= snapshotBytes * HARD_FACTOR
 }
 
 /** Closes the turn. */
@@ -61,7 +62,7 @@ export const snapshotMade = (s: State, index: Index, bytes: number): void => {
   }
   s.configurations.compactTo(index)
   s.bytesSinceSnapshot = bytesBetween(s, index + 1, s.applied)
-  s.keptBytes = bytesBetween(s, s.log.base + 1, index)
+  s.keptBytes = s.log.bytes - s.bytesSinceSnapshot - bytesBetween(s, s.applied + 1, s.log.lastIndex)
   compactLog(s)
 }
 
@@ -69,8 +70,7 @@ export const snapshotMade = (s: State, index: Index, bytes: number): void => {
 const neededAfter = (s: State): Index => {
   if (s.role !== "leader") return 0
   let needed = Infinity
-  for (const peer of s.progress.values()) {
-    if (peer === s.self) continue
+  for (const peer of s.peers) {
     if (peer.transfer !== undefined) needed = Math.min(needed, peer.transfer.meta.index)
     else if (isActive(s, peer)) needed = Math.min(needed, peer.match)
   }
@@ -82,8 +82,9 @@ export const compactLog = (s: State): void => {
   const { limits, log, snapshot } = s
   if (snapshot === undefined || log.base >= snapshot.index) return
   const needed = neededAfter(s)
-  let target = log.base
-  let kept = s.keptBytes
+  // The common case first: nobody alive needs anything of it.
+  let target = needed >= snapshot.index ? snapshot.index : log.base
+  let kept = target === log.base ? s.keptBytes : 0
   while (target < snapshot.index) {
     const within = snapshot.index - target <= limits.keepEntries && kept <= limits.keepBytes
     if (target >= needed && within) break

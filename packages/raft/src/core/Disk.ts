@@ -77,6 +77,12 @@ const hold = (s: State, messages: ReadonlyArray<Message>, held: Array<Held>, wri
   }
 }
 
+/** One message that waits for everything so far, after `takePersistWork`. */
+export const holdNow = (s: State, message: Message): void => {
+  if (s.lastWrite <= s.persistedWrite) s.messages.push(message)
+  else s.heldForLog.push({ write: s.lastWrite, message })
+}
+
 /** Dates the messages that this turn has held; sends those whose state is durable already. */
 export const closeHeld = (s: State): void => {
   if (s.newForLog.length > 0) {

@@ -5,7 +5,7 @@
  */
 import { commitTo } from "./Commit.ts"
 import { decodeConfiguration } from "./Configurations.ts"
-import { appendToLog, holdForHard, holdForLog, truncateLog } from "./Disk.ts"
+import { appendToLog, holdForHard, holdNow, truncateLog } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
 import { closeHoles, cutHoles, endRecovery, fillHole, firstHole, lostLog, recovered } from "./Repair.ts"
 import type { State } from "./State.ts"
@@ -127,12 +127,12 @@ const acknowledge = (s: State, message: Append, index: Index): void => {
   }
 }
 
-/** Closes the follower's turn. */
+/** Closes the follower's turn, when its write has a number. */
 export const closeAck = (s: State): void => {
   const { ack } = s
   if (ack === undefined) return
   s.ack = undefined
-  holdForLog(s, {
+  holdNow(s, {
     _tag: "AppendReply",
     from: s.id,
     to: ack.to,

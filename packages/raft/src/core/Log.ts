@@ -120,8 +120,13 @@ export class Log {
   compactTo(index: Index): void {
     if (index <= this.base) return
     const term = this.termAt(index)
-    for (let at = this.base + 1; at <= index; at++) this.bytes -= entryBytes(this.at(at))
-    this.list = this.list.slice(index - this.base)
+    const dropped = index - this.base
+    const stays = this.list.slice(dropped)
+    if (stays.length < dropped) {
+      this.bytes = 0
+      for (const entry of stays) this.bytes += entryBytes(entry)
+    } else for (let at = this.base + 1; at <= index; at++) this.bytes -= entryBytes(this.at(at))
+    this.list = stays
     this.base = index
     this.baseTerm = term
     this.cached = undefined

@@ -6,7 +6,7 @@
 import { enterJoint, isJoint, isVoter, leaveJoint, normalConfiguration } from "./Configurations.ts"
 import { replicateAll } from "./Replication.ts"
 import { appendConfiguration, refuse, waitFor } from "./Requests.ts"
-import { rebuildProgress } from "./Role.ts"
+import { listPeers, rebuildProgress } from "./Role.ts"
 import { majority } from "./Quorum.ts"
 import { isActive, type State } from "./State.ts"
 import { stepAside } from "./Transfer.ts"
@@ -95,13 +95,13 @@ export const configurationCommitted = (s: State): void => {
     return
   }
   s.configurationPending = false
-  for (const peer of s.progress.values()) {
+  for (const peer of s.peers) {
     if (!peer.leaving) continue
     peer.commitWanted = index
     peer.leavingUntil = s.now + s.limits.electionTicks
   }
   if (isVoter(configuration, s.id)) return
-  for (const peer of s.progress.values()) peer.commitWanted = index
+  for (const peer of s.peers) peer.commitWanted = index
   replicateAll(s)
   stepAside(s)
 }
@@ -109,10 +109,11 @@ export const configurationCommitted = (s: State): void => {
 /** Stops following removed peers that know of it, or that have had their time. */
 export const forgetLeaving = (s: State): void => {
   const { index } = s.configurations.inForce
-  for (const [id, peer] of s.progress) {
-    if (!peer.leaving || id === s.id) continue
+  for (const peer of s.peers) {
+    if (!peer.leaving) continue
     if (s.now >= peer.leavingUntil || (s.commit >= index && peer.match >= index && peer.commitTold >= index)) {
-      s.progress.delete(id)
+      s.progress.delete(peer.id)
+      listPeers(s)
     }
   }
 }

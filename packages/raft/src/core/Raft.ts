@@ -98,9 +98,9 @@ export class Raft implements RaftCore {
       closeReads(s)
       if (s.replicate) replicateAll(s)
     } else closeReads(s)
-    closeAck(s)
     const persist = s.failed ? undefined : takePersistWork(s)
     closeHeld(s)
+    closeAck(s)
     handOut(s)
     serveReads(s)
     wantSnapshot(s)
@@ -197,17 +197,15 @@ export class Raft implements RaftCore {
       configurations: [...s.configurations.all],
       diskHung: s.diskHung,
       failed: s.failed,
-      peers: [...s.progress.values()]
-        .filter((peer) => peer !== s.self)
-        .map((peer) => ({
-          id: peer.id,
-          state: peer.state,
-          match: peer.match,
-          next: peer.next,
-          inflightMessages: peer.inflightMessages,
-          inflightBytes: peer.inflightBytes,
-          active: isActive(s, peer)
-        })),
+      peers: s.peers.map((peer) => ({
+        id: peer.id,
+        state: peer.state,
+        match: peer.match,
+        next: peer.next,
+        inflightMessages: peer.inflightMessages,
+        inflightBytes: peer.inflightBytes,
+        active: isActive(s, peer)
+      })),
       requestsWaiting: waitingRequests(s),
       readsWaiting: readsWaiting(s),
       transferTo: s.transfer?.to,

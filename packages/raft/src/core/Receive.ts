@@ -27,8 +27,10 @@ import type { Append, Heartbeat, Message, SnapshotPiece } from "./Types.ts"
 
 export const receive = (s: State, message: Message): void => {
   if (s.failed || message.to !== s.id || message.from === s.id) return
+  // The two of the hot path first.
+  if (message._tag === "Append") return fromLeader(s, message)
+  if (message._tag === "AppendReply") return withTerm(s, message)
   switch (message._tag) {
-    case "Append":
     case "Heartbeat":
     case "SnapshotPiece":
       return fromLeader(s, message)

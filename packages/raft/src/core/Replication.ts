@@ -69,13 +69,13 @@ const replicateTo = (s: State, peer: Progress): void => {
 /** Closes the leader's turn. */
 export const replicateAll = (s: State): void => {
   s.replicate = false
-  for (const peer of s.progress.values()) if (peer !== s.self) replicateTo(s, peer)
+  for (const peer of s.peers) replicateTo(s, peer)
 }
 
 /** Heartbeats to all peers; with `voters`, to voters alone (a read round). */
 export const sendHeartbeats = (s: State, voters: boolean): void => {
-  for (const peer of s.progress.values()) {
-    if (peer === s.self || (voters && !s.halves.some((half) => half.includes(peer)))) continue
+  for (const peer of s.peers) {
+    if (voters && !s.halves.some((half) => half.includes(peer))) continue
     s.messages.push({
       _tag: "Heartbeat",
       from: s.id,

@@ -83,6 +83,7 @@ const stepDown = (s: State): void => {
     s.transfer = undefined
   }
   s.progress.clear()
+  s.peers = []
   s.halves = []
   s.self = undefined
   s.uncommittedBytes = 0
@@ -140,7 +141,13 @@ export const rebuildProgress = (s: State): void => {
   }
   if (!s.progress.has(s.id)) s.progress.set(s.id, newcomer(s, s.id))
   s.self = s.progress.get(s.id)
+  listPeers(s)
   s.halves = halvesOf(configuration).map((half) => half.map((id) => s.progress.get(id) as Progress))
+}
+
+/** After every change of `progress`. */
+export const listPeers = (s: State): void => {
+  s.peers = [...s.progress.values()].filter((peer) => peer !== s.self)
 }
 
 const newcomer = (s: State, id: NodeId): Progress => {

@@ -74,7 +74,7 @@ export const receiveSnapshotReply = (s: State, message: SnapshotReply): void => 
 
 /** Sends pieces again whose answer is late. */
 export const retryPieces = (s: State): void => {
-  for (const peer of s.progress.values()) {
+  for (const peer of s.peers) {
     const { transfer } = peer
     if (transfer === undefined || transfer.reading || s.now - transfer.at < s.limits.snapshotRetryTicks) continue
     askPiece(s, peer.id, transfer)

@@ -106,6 +106,8 @@ export class State {
   applied: Index = 0
   /** Leader: peers and itself, by id; and the voters of each half, for quorums. */
   readonly progress = new Map<NodeId, Progress>()
+  /** The others in `progress`, as a list. */
+  peers: ReadonlyArray<Progress> = []
   halves: ReadonlyArray<ReadonlyArray<Progress>> = []
   self: Progress | undefined = undefined
   /** Leader: index of its first entry in this term. Nothing of it is committed before that one is. */
