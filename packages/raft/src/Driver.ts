@@ -30,7 +30,7 @@ import {
 import { Disk, readSnapshot } from "./driver/Disk.ts"
 import type { AdminOutcome, ClockPort, DeferPort, NetPort, Probe, ProposeOutcome } from "./driver/Ports.ts"
 import { Results } from "./driver/Results.ts"
-import type { LogStorage, LogStorageError } from "./LogStorage.ts"
+import type { LogStorage } from "./LogStorage.ts"
 
 export type * from "./driver/Ports.ts"
 
@@ -60,12 +60,20 @@ const unknown = { _tag: "Unknown" } as const
 
 /**
  * Starts a node on its storage: reads its snapshot, then makes the driver. A snapshot that cannot be read is damage like
- * any other, mended from the leader; a storage that fails is not, and gives no driver.
+ * any other, mended from the leader. No driver, and the reason: a storage that fails (`LogStorageError`), or a snapshot
+ * that needs newer code (`VersionUnsupported`).
  */
-export const startDriver = (options: DriverOptions, done: (driver: Driver | LogStorageError) => void): void => {
+export const startDriver = (options: DriverOptions, done: (driver: Driver | Error) => void): void => {
+  const make = (bytes: Uint8Array | undefined): Driver | Error => {
+    try {
+      return new Driver(options, bytes)
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
   const { restored } = options.storage
-  if (restored.snapshot === undefined || restored.snapshotDamaged) return done(new Driver(options, undefined))
-  readSnapshot(options.storage, restored.snapshot, (bytes, failure) => done(failure ?? new Driver(options, bytes)))
+  if (restored.snapshot === undefined || restored.snapshotDamaged) return done(make(undefined))
+  readSnapshot(options.storage, restored.snapshot, (bytes, failure) => done(failure ?? make(bytes)))
 }
 
 export class Driver {
@@ -305,7 +313,12 @@ export class Driver {
   private installed(install: Install, bytes: Uint8Array | undefined): void {
     const index = install.meta.index
     if (bytes === undefined) return this.settle({ _tag: "InstallFailed", index })
-    this.restore(index, bytes)
+    try {
+      this.restore(index, bytes)
+    } catch (error) {
+      // The snapshot needs newer code, or is not one: this node cannot go on, its disk is whole.
+      return this.fail(error)
+    }
     this.settle({ _tag: "SnapshotInstalled", index })
   }
 

@@ -117,7 +117,7 @@ export class SimNode {
       (driver) => {
         if (!alive()) return driver instanceof Error ? undefined : driver.end()
         this.starting = false
-        if (driver instanceof Error) return this.world.fail(driver)
+        if (driver instanceof Error) return this.ended(driver)
         this.driver = driver
         this.world.invariants.started(observed)
         this.world.trace?.(kernel.now, this.id, () => `starts, life ${life}, ${describe(driver)}`)
