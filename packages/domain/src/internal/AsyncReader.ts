@@ -71,7 +71,9 @@ export class AsyncReader implements Reader {
   /** Reads the store beside the overlay: only for an attempt that stands on the store alone. */
   private readThrough(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): never {
     if (hasOrigins(attempt)) attempt.doom({ keys: [], ranges: [], local: true })
-    return this.fetch(attempt, keys, ranges)
+    // Nothing of the overlay is in it, whatever its place in the local order.
+    attempt.suspension = this.fetched(attempt, { keys, ranges, position: -1 })
+    throw suspend
   }
 
   range(attempt: Attempt, range: Range): ReadonlyArray<Entry> {

@@ -144,7 +144,12 @@ export interface Overlaid {
   /** Whether `value` is what the key will hold; not so after blind additions. */
   readonly isPlain: boolean
   readonly value: Value | undefined
+  /** What the one before it will have made of it: shown again when this one is withdrawn or refused. */
+  below: Overlaid | undefined
 }
+
+/** Additions between two walks that cut off what is resolved below. */
+const pruneEvery = 64
 
 interface OverlaidRange {
   readonly start: Key
@@ -163,19 +168,34 @@ export class Overlay {
 
   add(pending: Pending): void {
     for (const write of pending.writes) {
-      if (write._tag === "Set") this.byKey.set(write.key, { pending, isPlain: true, value: write.value })
-      else if (write._tag === "Delete") this.byKey.set(write.key, { pending, isPlain: true, value: undefined })
-      else if (write._tag === "Add") this.byKey.set(write.key, { pending, isPlain: false, value: undefined })
+      if (write._tag === "Set") this.put(write.key, pending, true, write.value)
+      else if (write._tag === "Delete") this.put(write.key, pending, true, undefined)
+      else if (write._tag === "Add") this.put(write.key, pending, false, undefined)
       else if (write._tag === "DeleteRange") this.ranges.push({ start: write.start, end: write.end, pending })
       else this.ranges.push({ start: write.prefix, end: prefixEnd(write.prefix), pending })
     }
   }
 
+  private put(key: Key, pending: Pending, isPlain: boolean, value: Value | undefined): void {
+    const below = this.byKey.get(key)
+    this.byKey.set(key, { pending, isPlain, value, below })
+    if (below === undefined || pending.position % pruneEvery !== 0) return
+    let last = below
+    while (last.below !== undefined && !last.below.pending.isResolved) last = last.below
+    last.below = undefined
+  }
+
+  /** A request is resolved: what stands below it shows again, unless that is resolved too. */
   remove(pending: Pending): void {
     let hasRanges = false
     for (const write of pending.writes) {
       if (write._tag === "Append" || write._tag === "DeleteRange") hasRanges = true
-      else if (this.byKey.get(write.key)?.pending === pending) this.byKey.delete(write.key)
+      else if (this.byKey.get(write.key)?.pending === pending) {
+        let next = this.byKey.get(write.key)
+        while (next?.pending.isResolved === true) next = next.below
+        if (next === undefined) this.byKey.delete(write.key)
+        else this.byKey.set(write.key, next)
+      }
     }
     if (hasRanges) this.ranges = this.ranges.filter((range) => range.pending !== pending)
   }
@@ -187,7 +207,7 @@ export class Overlay {
       const { end, pending, start } = this.ranges[i]!
       if (key < start || key >= end) continue
       return found === undefined || found.pending.position < pending.position
-        ? { pending, isPlain: false, value: undefined }
+        ? { pending, isPlain: false, value: undefined, below: found }
         : found
     }
     return found
