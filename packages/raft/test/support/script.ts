@@ -47,10 +47,10 @@ export const expectations = (steps: ReadonlyArray<Step>): ReadonlyArray<Restored
     return disk.open().restored
   }
   const states = [look()]
-  let log = disk.open.bind(disk)
+  const open = disk.open.bind(disk)
   for (const step of steps) {
     disk.crash()
-    runNow(log(), step)
+    runNow(open(), step)
     states.push(look())
   }
   return states
