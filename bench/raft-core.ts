@@ -27,7 +27,7 @@ interface Measured {
 const makeCluster = (): Array<Node> => {
   const nodes: Array<Node> = []
   for (const id of ids) {
-    const options = { id, seed: 1, bootstrap: voters, limits: { snapshotEntries: 20_000, keepEntries: 1000 } }
+    const options = { id, seed: 1, bootstrap: voters, limits: { snapshotEntries: 4096, keepEntries: 256 } }
     nodes.push({ raft: new Raft(options, emptyRestored), inbox: [] })
   }
   return nodes
