@@ -16,9 +16,6 @@ import { replay, scale, seedOf } from "./support/scale.ts"
 
 const file = "exactlyOnce.test.ts"
 
-/** What became of an id, by the store's own word. */
-const outcomeOf = (id: CommitId) => Effect.flatMap(Store, ({ engine }) => engine.backend.outcome(id))
-
 /** What the caller of one commit heard. */
 type Heard = "ok" | "failed" | CommitId
 
@@ -69,7 +66,7 @@ const run = (options: Run) => {
     // The engine may still learn outcomes, and requests given up may still arrive: ask for the truth before and after that.
     const outcomes = new Map<number, string>()
     for (const [item, what] of heard) {
-      if (typeof what === "object") outcomes.set(item, (yield* outcomeOf(what))._tag)
+      if (typeof what === "object") outcomes.set(item, (yield* Store.outcome(what))._tag)
     }
     yield* Effect.sleep("1 hour")
     const log = (yield* Cells.log("log")) as ReadonlyArray<number>
