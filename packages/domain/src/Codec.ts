@@ -125,7 +125,7 @@ export class Codec<A> {
 
   /** As `decode`, for what a `NeedsEffect` brought. */
   decoded(value: Value, decoded: unknown): A {
-    if (this.#shareable) {
+    if (this.#shareable && !isEnveloped(value.bytes)) {
       value.decoded = this.#primitive ? decoded : deepFreeze(decoded)
       value.codec = this
     }

@@ -230,7 +230,7 @@ export class Collection<A> {
 
 /** Whether a value's time is over by the clock of this attempt. Asks the clock only for values that end. */
 export const isExpired_ = (tx: TxView, value: Value): boolean =>
-  (value.bytes[0]! & 0x80) !== 0 && isExpired(value, tx.nowMillis())
+  value.codec === undefined && (value.bytes[0]! & 0x80) !== 0 && isExpired(value, tx.nowMillis())
 
 /** Milliseconds of a time to live. Throws `StoreError` (`InvalidInput`) when it is not positive; infinite is `undefined`. */
 export const millisOf = (input: Duration.Input | undefined): number | undefined => {

@@ -1,7 +1,10 @@
 /**
  * What a stored value carries beside itself: a deadline (flag 80 in the codec byte; the last 8 bytes, milliseconds since
  * 1970 as a float64, big endian) and how often it was delivered (flag 40; the 4 bytes before those). Pure: no clock decides
- * here; who asks brings the time. Cost for values that carry nothing: one look at the first byte.
+ * here; who asks brings the time.
+ *
+ * A value that carries anything never remembers its decoded form; so one that does carries nothing, and a read of it need
+ * not touch its bytes (a cache miss among many values).
  */
 import { Value } from "./Value.ts"
 
@@ -54,13 +57,13 @@ const enveloped = (value: Value, deliveries: number, deadline: number | undefine
     bytes[0]! |= timedFlag
     viewOf(bytes).setFloat64(body.length + delivered, deadline)
   }
-  return new Value(bytes, value.codec, value.decoded)
+  return new Value(bytes)
 }
 
-/** The value with a deadline, its decoded form kept. A deadline it had is replaced. */
+/** The value with a deadline. A deadline it had is replaced. */
 export const withDeadline = (value: Value, deadlineMillis: number): Value =>
   enveloped(value, deliveriesOf(value), deadlineMillis)
 
-/** The value with a count of deliveries, its deadline and decoded form kept. */
+/** The value with a count of deliveries, its deadline kept. */
 export const withDeliveries = (value: Value, deliveries: number): Value =>
   enveloped(value, deliveries, deadlineOf(value))
