@@ -11,7 +11,15 @@ import { SeededRandom } from "../testing/sim/Random.ts"
 import { simulate } from "../testing/sim/Simulation.ts"
 import { Tally } from "../testing/sim/Tally.ts"
 
-const perfect: NetworkOptions = { delayMinMicros: 10, delayMaxMicros: 20, loss: 0, doubling: 0, reordering: 0 }
+const perfect: NetworkOptions = {
+  delayMinMicros: 10,
+  delayMaxMicros: 20,
+  loss: 0,
+  doubling: 0,
+  reordering: 0,
+  stragglers: 0,
+  stragglerMaxMicros: 0
+}
 
 describe("agenda", () => {
   it("runs callbacks by time, and those of one time in the order of their scheduling", () => {
@@ -188,7 +196,7 @@ describe("disk", () => {
   const make = () => {
     const kernel = new Kernel()
     const tally = new Tally()
-    const options = { syncMinMicros: 100, syncMaxMicros: 100, bytesPerMicro: 100 }
+    const options = { syncMinMicros: 100, syncMaxMicros: 100, bytesPerMicro: 100, piecesLost: 0 }
     return { kernel, tally, disk: new SimDisk("d", kernel, new SeededRandom(1), tally, options) }
   }
 
@@ -209,7 +217,7 @@ describe("disk", () => {
   it("a crash keeps what was synced, and a prefix of the rest", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const kernel = new Kernel()
-      const options = { syncMinMicros: 100, syncMaxMicros: 100, bytesPerMicro: 100 }
+      const options = { syncMinMicros: 100, syncMaxMicros: 100, bytesPerMicro: 100, piecesLost: 0 }
       const disk = new SimDisk("d", kernel, new SeededRandom(seed), new Tally(), options)
       const { done, write } = persist(disk, kernel)
       write(1)

@@ -21,7 +21,8 @@ interface Request {
   readonly session: number
   readonly sequence: number
   readonly historyId: number
-  readonly read: "readIndex" | "lease" | undefined
+  /** `log`: through the log, without a session: harmless to repeat. */
+  readonly read: "readIndex" | "lease" | "log" | undefined
   attempts: number
   done: boolean
 }
@@ -104,7 +105,7 @@ export class SimClient {
     const query = this.random.chance(clients.reads) ? histories.drawRead(key, this.random) : undefined
     this.workload.requests++
     if (query !== undefined) {
-      const mode = this.random.chance(clients.leaseReads) ? "lease" : "readIndex"
+      const mode = this.random.chance(0.1) ? "log" : this.random.chance(clients.leaseReads) ? "lease" : "readIndex"
       return this.begin(query, mode)
     }
     if (this.random.chance(0.02)) return this.begin({ op: "explode", key, value: 0, expected: 0, id: 0 }, undefined)
@@ -112,7 +113,7 @@ export class SimClient {
     this.begin(command, undefined)
   }
 
-  private begin(command: Command, read: "readIndex" | "lease" | undefined): void {
+  private begin(command: Command, read: Request["read"]): void {
     const padding = this.random.below(this.world.options.clients.paddingMax + 1)
     const request: Request = {
       command,
@@ -147,12 +148,12 @@ export class SimClient {
   private ask(node: SimNode, request: Request): void {
     const { driver } = node
     if (driver === undefined) return
-    if (request.read !== undefined) return this.askRead(node, request, request.read)
+    if (request.read === "readIndex" || request.read === "lease") return this.askRead(node, request, request.read)
     const proposal: Proposal = {
       kind: "command",
       session: request.session,
-      sequence: request.sequence,
-      resolved: this.resolved(),
+      sequence: Math.max(0, request.sequence),
+      resolved: request.read === "log" ? 0 : this.resolved(),
       data: request.bytes
     }
     driver.propose(proposal, (outcome) => {
@@ -172,7 +173,7 @@ export class SimClient {
     )
     const { entry } = committed
     invariant(
-      entry === undefined || (entry.session === request.session && entry.sequence === request.sequence),
+      entry === undefined || (entry.session === request.session && entry.sequence === Math.max(0, request.sequence)),
       "an answer comes from the entry that its request became",
       () => `request ${request.session}/${request.sequence}, entry ${entry?.session}/${entry?.sequence}`
     )

@@ -8,6 +8,11 @@ import type { SeededRandom } from "./Random.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { World } from "./World.ts"
 
+interface Sets {
+  readonly voters: ReadonlyArray<NodeId>
+  readonly learners: ReadonlyArray<NodeId>
+}
+
 export class Members {
   private readonly world: World
   private readonly random: SeededRandom
@@ -93,9 +98,22 @@ export class Members {
     const learners = candidates.filter((id) => !voters.includes(id) && this.random.chance(0.4))
     this.count(configuration.voters, voters, learners)
     const force = this.random.chance(0.1)
-    leader.driver.changeMembership({ voters, learners, addresses: {}, force }, (outcome) =>
+    const addresses = this.random.chance(0.3) ? Object.fromEntries(voters.map((id) => [id, `${id}:7000`])) : {}
+    leader.driver.changeMembership({ ...this.malformed({ voters, learners }), addresses, force }, (outcome) =>
       this.world.transitions.add(`membership ${outcome._tag}${outcome._tag === "Refused" ? ` ${outcome.reason}` : ""}`)
     )
+  }
+
+  /** Now and then what an operator must not ask for: no voters, a learner that is a voter, more members than allowed. */
+  private malformed(change: Sets): Sets {
+    if (!this.random.chance(0.05)) return change
+    const { learners, voters } = change
+    const many = Array.from({ length: 70 }, (_, i) => `x${i}`)
+    return this.random.pick([
+      { voters: [], learners },
+      { voters, learners: voters },
+      { voters, learners: many }
+    ])
   }
 
   private drawVoters(present: ReadonlyArray<NodeId>, candidates: ReadonlyArray<NodeId>): ReadonlyArray<NodeId> {

@@ -306,7 +306,14 @@ export class Nemesis {
     const version = this.random.between(0, options.versionMax)
     world.fault("versionSwitched", victim.id, () => `to ${version}`)
     victim.driver?.propose(
-      { kind: "version", session: 0, sequence: 0, resolved: 0, data: encodeNumber(version) },
+      // Now and then something that is no version at all.
+      {
+        kind: "version",
+        session: 0,
+        sequence: 0,
+        resolved: 0,
+        data: encodeNumber(version).slice(this.random.chance(0.1) ? 3 : 0)
+      },
       (outcome) => world.transitions.add(`version ${outcome._tag}`)
     )
   }

@@ -17,6 +17,9 @@ export interface NetworkOptions {
   readonly doubling: number
   /** Probability that a message may be overtaken; otherwise a link keeps its order, as one TCP connection does. */
   readonly reordering: number
+  /** Probability that a message comes very late, long after its term is over, and how late at most. */
+  readonly stragglers: number
+  readonly stragglerMaxMicros: number
 }
 
 /** What the receiving side does with a message that arrives. */
@@ -83,15 +86,23 @@ export class Network<M> {
       arrival = this.cloggedUntil[link] as number
       this.count("linkClogged")
     }
+    if (!this.calm && random.chance(options.stragglers)) {
+      this.count("messageStraggled")
+      return this.arrive(arrival + random.below(options.stragglerMaxMicros), from, to, message)
+    }
     const last = this.lastArrival[link] as number
     if (arrival < last) {
       if (random.chance(options.reordering)) this.count("messageReordered")
       else arrival = last
     }
     if (arrival > last) this.lastArrival[link] = arrival
-    kernel.at(arrival, () => {
+    this.arrive(arrival, from, to, message)
+  }
+
+  private arrive(arrival: number, from: number, to: number, message: M): void {
+    this.kernel.at(arrival, () => {
       // A partition cuts what is in flight too: the connection breaks.
-      if ((this.blocks[link] as number) > 0) return this.count("messageBlocked")
+      if (this.isBlocked(from, to)) return this.count("messageBlocked")
       this.deliver(to, from, message)
     })
   }
@@ -138,7 +149,9 @@ export class Network<M> {
       delayMaxMicros: Math.min(this.options.delayMaxMicros, delayMinMicros * 4),
       loss: 0,
       doubling: 0,
-      reordering: 0
+      reordering: 0,
+      stragglers: 0,
+      stragglerMaxMicros: 0
     }
   }
 }

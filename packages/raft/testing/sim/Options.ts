@@ -73,6 +73,8 @@ export interface SimOptions {
   readonly clients: ClientOptions
   /** Highest code version that the nodes' programs have at the end. */
   readonly versionMax: number
+  /** Messages travel as bytes, by the codec of the wire, instead of as objects. */
+  readonly codec: boolean
 }
 
 /** Options that a caller fixes instead of drawing them: sizes by value, faults by kind. */
@@ -88,6 +90,7 @@ export interface Overrides {
   readonly network?: Partial<NetworkOptions>
   readonly clients?: Partial<ClientOptions>
   readonly leases?: boolean
+  readonly codec?: boolean
 }
 
 const noFaults: FaultRates = {
@@ -137,6 +140,14 @@ const faultPlans: { readonly [K in keyof FaultRates]: readonly [rate: number, pr
 
 const drawFaults = (random: SeededRandom): FaultRates => {
   const rates: Record<keyof FaultRates, number> = { ...noFaults }
+  // A quarter of the runs have a theme: a few kinds of fault, all of them wild, and nothing else to hide them.
+  if (random.chance(0.25)) {
+    for (let i = 0; i < 3; i++) {
+      const kind = random.pick(Object.keys(faultPlans) as Array<keyof FaultRates>)
+      rates[kind] = Math.min(20, faultPlans[kind][0] * 8)
+    }
+    return rates
+  }
   for (const kind of Object.keys(faultPlans) as Array<keyof FaultRates>) {
     const [rate, presence] = faultPlans[kind]
     // A quiet, a usual and a wild form of each.
@@ -171,6 +182,7 @@ const drawLimits = (random: SeededRandom): Partial<Limits> => {
     keepEntries: random.pick([0, 1, 10, 1000]),
     keepBytes: random.pick([0, 200, 1 << 20]),
     snapshotPieceBytes: random.pick([8, 64, 4096]),
+    membersMax: random.pick([64, 64, 7]),
     catchUpEntriesMax: random.pick([1, 20, 1000]),
     sessionsMax: random.pick([2, 16, 1000]),
     sessionResultsMax: random.pick([1, 4, 1024])
@@ -197,7 +209,9 @@ const drawNetwork = (random: SeededRandom): NetworkOptions => {
     delayMaxMicros: delayMinMicros * random.pick([1, 2, 10]),
     loss: random.pick([0, 0, 0.01, 0.05, 0.2]),
     doubling: random.pick([0, 0, 0.01, 0.1]),
-    reordering: random.pick([0, 0, 0.1, 0.5])
+    reordering: random.pick([0, 0, 0.1, 0.5]),
+    stragglers: random.pick([0, 0, 0.005, 0.03]),
+    stragglerMaxMicros: random.pick([300_000, 3_000_000])
   }
 }
 
@@ -206,7 +220,8 @@ const drawDisk = (random: SeededRandom): DiskOptions => {
   return {
     syncMinMicros,
     syncMaxMicros: syncMinMicros + random.pick([0, 500, 5000, 20_000]),
-    bytesPerMicro: random.pick([1, 100])
+    bytesPerMicro: random.pick([1, 100]),
+    piecesLost: random.pick([0, 0, 0.02])
   }
 }
 
@@ -233,7 +248,8 @@ export const drawOptions = (seed: number, overrides: Overrides = {}): SimOptions
     faults: { ...(overrides.onlyThese === true ? noFaults : drawn), ...overrides.faults },
     aim: pick(overrides.aim, random.pick([0, 0.2, 0.5])),
     clients: { ...drawClients(random), ...overrides.clients },
-    versionMax: random.between(0, 3)
+    versionMax: random.between(0, 3),
+    codec: pick(overrides.codec, random.chance(0.25))
   }
 }
 

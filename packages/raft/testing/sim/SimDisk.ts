@@ -7,7 +7,7 @@
  */
 import { Result } from "effect"
 import type { HardState, Index, PersistWork, Restored, Term } from "../../src/core/Types.ts"
-import type { Done, LogStorage } from "../../src/LogStorage.ts"
+import { type Done, type LogStorage, succeeded } from "../../src/LogStorage.ts"
 import { MemoryDisk } from "../../src/MemoryLogStorage.ts"
 import type { Kernel } from "./Kernel.ts"
 import type { SeededRandom } from "./Random.ts"
@@ -18,6 +18,8 @@ export interface DiskOptions {
   readonly syncMinMicros: number
   readonly syncMaxMicros: number
   readonly bytesPerMicro: number
+  /** Probability that a piece of an arriving snapshot is not kept. */
+  readonly piecesLost: number
 }
 
 /** What is durable, as far as anybody was told. */
@@ -113,7 +115,14 @@ export class SimDisk {
           works,
           after(done, () => works.forEach((work) => mirror.take(work)))
         ),
-      storePiece: (stage, piece, done) => handle.storePiece(stage, piece, after(done, nothing)),
+      storePiece: (stage, piece, done) => {
+        // A piece of an arriving snapshot need not be durable: it may be gone when the snapshot is installed.
+        if (stage === "arrived" && this.random.chance(this.options.piecesLost)) {
+          this.tally.add("snapshotPiecesLost")
+          return done(succeeded)
+        }
+        handle.storePiece(stage, piece, after(done, nothing))
+      },
       install: (install, done) =>
         handle.install(
           install,
@@ -221,7 +230,7 @@ export class SimDisk {
     this.slowFactor = 1
     this.hungUntil = 0
     this.release?.()
-    this.options = { ...this.options, syncMaxMicros: Math.min(this.options.syncMaxMicros, 10_000) }
+    this.options = { ...this.options, piecesLost: 0, syncMaxMicros: Math.min(this.options.syncMaxMicros, 10_000) }
   }
 
   /** Keeps a copy of what is durable now, for `rollBack`. */

@@ -4,11 +4,12 @@
  */
 import type { Applied, ApplyContext, StateMachine } from "../../src/core/Surface.ts"
 import type { Configuration, Entry, Message, NodeId, Output, RaftEvent, SnapshotMeta } from "../../src/core/Types.ts"
+import { decodeMessage, encodeMessage } from "../../src/core/Codec.ts"
+import { renderEvent, renderMessage, renderOutput } from "../../src/core/Render.ts"
 import { type Driver, startDriver } from "../../src/Driver.ts"
 import type { ObservedNode } from "../Invariants.ts"
 import { hashBytes, Machine } from "./Machine.ts"
 import type { SeededRandom } from "./Random.ts"
-import { renderEvent, renderMessage } from "./render.ts"
 import { SimDisk } from "./SimDisk.ts"
 import type { World } from "./World.ts"
 
@@ -201,9 +202,10 @@ export class SimNode {
       ready: (output: Output) => {
         invariants.ready(observed, output)
         if (output.snapshotWanted > 0) world.opportunity("compaction", this)
-        if (trace !== undefined && output.install !== undefined) {
-          const { meta } = output.install
-          trace(kernel.now, this.id, () => `installs the snapshot up to ${meta.index}`)
+        if (trace !== undefined) {
+          // Messages and events have their own lines; the object is reused, so its text is made now.
+          const rest = renderOutput({ ...output, messages: [], events: [], committed: [] })
+          for (const line of rest) trace(kernel.now, this.id, () => line)
         }
       },
       applied: (entry: Entry, applied: Applied) => {
@@ -276,8 +278,15 @@ export class SimNode {
 
   /** The process dies; its disk keeps what was durable and perhaps more. */
   crash(): void {
-    this.world.fault("crash", this.id, () => `${this.disk.pending} calls in flight`)
+    const { id, world } = this
+    world.fault("crash", id, () => `${this.disk.pending} calls in flight`)
     this.halt()
+    // Its connections break, which some peers notice.
+    for (const node of world.nodes) {
+      if (!node.up || node.paused || !this.random.chance(0.3)) continue
+      world.faults.add("connectionReset")
+      node.driver?.hint({ _tag: "Unreachable", peer: id })
+    }
   }
 
   /** The process is stopped; its machine's clock goes on, messages wait in its sockets. */
@@ -316,7 +325,7 @@ export class SimNode {
     const to = world.placeOf(message.to)
     if (to < 0) return
     world.trace?.(world.kernel.now, this.id, () => `-> ${renderMessage(message)}`)
-    world.network.send(this.place, to, message)
+    world.network.send(this.place, to, world.options.codec ? decodeMessage(encodeMessage(message)) : message)
   }
 
   receive(message: Message): void {

@@ -6,6 +6,7 @@
  * `digest` of two runs of one seed must agree (the script runs each seed twice).
  */
 import type { Configuration } from "../../src/core/Types.ts"
+import type { Driver } from "../../src/Driver.ts"
 import { Workload } from "./Clients.ts"
 import { invariant } from "./invariant.ts"
 import { Nemesis } from "./Nemesis.ts"
@@ -162,13 +163,30 @@ class Simulation {
       if (other === undefined || other.raft.applied !== raft.commit) return false
       const { damaged, diskHung, failed } = other.raft.snapshot()
       if (damaged.length > 0 || diskHung || failed || !node.diskWhole) return false
-      invariant(
-        node.machine.chain === leader.machine.chain,
-        "after healing all replicas are equal",
-        () => `${id} and ${leader.id} at ${raft.commit}`
-      )
+      this.compare(leader, node)
     }
     return true
+  }
+
+  /** Two replicas that have applied the same: state, sessions, versions and every entry that both still hold. */
+  private compare(leader: SimNode, node: SimNode): void {
+    const [a, b] = [leader.driver as Driver, node.driver as Driver]
+    const rule = "after healing all replicas are equal"
+    const places = (): string => `${node.id} and ${leader.id} at ${a.raft.commit}`
+    invariant(node.machine.chain === leader.machine.chain, rule, places)
+    const { replica } = b
+    invariant(
+      replica.applied === a.replica.applied &&
+        replica.version === a.replica.version &&
+        replica.sessions === a.replica.sessions,
+      rule,
+      places
+    )
+    const from = Math.max(a.raft.firstIndex, b.raft.firstIndex)
+    if (from > a.raft.lastIndex) return
+    for (const entry of b.raft.entries(from, Math.min(b.raft.durableIndex, a.raft.lastIndex))) {
+      invariant(a.raft.entry(entry.index)?.term === entry.term, rule, () => `${places()}, entry ${entry.index}`)
+    }
   }
 
   /** One line per node, for messages of liveness failures. */
