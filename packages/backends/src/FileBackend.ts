@@ -26,7 +26,7 @@ import { FileStore, logBytesMaxDefault } from "./internal/file/FileStore.ts"
 import * as Maintainer from "./internal/file/Maintainer.ts"
 import { compactStep, type Integrity } from "./internal/file/maintenance.ts"
 import { pollMillisDefault } from "./internal/file/Wake.ts"
-import { Writer } from "./internal/file/Writer.ts"
+import { lockRetryMillis, Writer } from "./internal/file/Writer.ts"
 import * as SqliteError from "./internal/file/sqliteError.ts"
 
 export type { Integrity } from "./internal/file/maintenance.ts"
@@ -197,15 +197,27 @@ const open = (options: Options, limits: Limits): Effect.Effect<FileStore, StoreE
 const openRetryMillis = 10
 const openRetries = 1000
 
-const read = (store: FileStore, writer: Writer, request: ReadRequest) =>
+const read = (store: FileStore, writer: Writer, request: ReadRequest) => patiently(writer, () => store.read(request))
+
+/**
+ * Looks at the file. With a rollback journal a writer that commits keeps readers out for a moment: then it is tried again,
+ * on a timer, for `readLockMillis`.
+ */
+const patiently = <A>(writer: Writer, look: () => A, tries = 0): Effect.Effect<A, StoreError.StoreError> =>
   Effect.suspend(() => {
     if (writer.ended !== undefined) return Effect.fail(writer.ended)
     try {
-      return Effect.succeed(store.read(request))
+      return Effect.succeed(look())
     } catch (error) {
+      if (SqliteError.isBusy(error) && tries * lockRetryMillis < readLockMillis) {
+        return Effect.delay(patiently(writer, look, tries + 1), lockRetryMillis)
+      }
       return Effect.fail(writer.readFailed(error))
     }
   })
+
+/** Longest time that a read waits for a writer to let go of the file, in milliseconds. */
+const readLockMillis = 30_000
 
 const commit = (writer: Writer, requests: ReadonlyArray<CommitRequest>) =>
   Effect.callback<ReadonlyArray<Reply>, StoreError.StoreError>((resume) => {
@@ -233,16 +245,15 @@ const changes = (
     Effect.sync(() => {
       let from = request.from
       const next: Effect.Effect<readonly [Change, ...Array<Change>], StoreError.StoreError> = Effect.suspend(() => {
-        if (writer.ended !== undefined) return Effect.fail(writer.ended)
-        try {
-          const [first, ...rest] = step(store, request, from)
-          if (first === undefined) return Effect.flatMap(writer.moved(from), () => next)
-          const last = rest.at(-1) ?? first
-          from = last._tag === "Gap" ? last.to : last.version
-          return Effect.succeed([first, ...rest] as const)
-        } catch (error) {
-          return Effect.fail(writer.readFailed(error))
-        }
+        return Effect.flatMap(
+          patiently(writer, () => step(store, request, from)),
+          ([first, ...rest]): typeof next => {
+            if (first === undefined) return Effect.flatMap(writer.moved(from), () => next)
+            const last = rest.at(-1) ?? first
+            from = last._tag === "Gap" ? last.to : last.version
+            return Effect.succeed([first, ...rest] as const)
+          }
+        )
       })
       return next
     })

@@ -68,6 +68,8 @@ export class FileStore implements Apply.View {
   private marks: Array<Mark> = []
   private logBytes = 0
   private untrimmed = 0
+  /** A transaction of the file was begun and did not end well: the mirror may be ahead of the file. */
+  private stale = false
 
   constructor(database: Database, options: Options) {
     this.database = database
@@ -110,7 +112,12 @@ export class FileStore implements Apply.View {
   /** Cells and ranges of the present. Cost: one look at the log, and a query for each range and each cell not in memory. */
   read({ at, keys, ranges }: ReadRequest): ReadReply {
     // Without ranges, and with every cell in memory, one query is a whole read at one version.
-    if (ranges.length === 0 && keys.every((key) => this.cache.has(key)) && this.database.lastSeq() === this.seq) {
+    if (
+      !this.stale &&
+      ranges.length === 0 &&
+      keys.every((key) => this.cache.has(key)) &&
+      this.database.lastSeq() === this.seq
+    ) {
       return this.reply(
         at,
         keys.map((key) => this.cache.get(key)),
@@ -132,12 +139,14 @@ export class FileStore implements Apply.View {
 
   /**
    * Judges batches and writes what they do, in one transaction of the file. When this returns, it is on the disk. Throws
-   * SQLITE_BUSY when another process writes; anything else it throws leaves the mirror to be `reload`ed.
+   * SQLITE_BUSY when another process writes; after anything else it throws the mirror
+   * is read anew before its next use.
    */
   commit(batches: ReadonlyArray<ReadonlyArray<CommitRequest>>): ReadonlyArray<ReadonlyArray<Reply>> {
     const { database } = this
     database.beginImmediate()
     this.refresh()
+    this.stale = true
     const commits: Array<CommitRecord & { readonly resolvedBelow: number }> = []
     const outcomes: Array<Apply.OutcomeRecord> = []
     let isWritten = false
@@ -154,6 +163,7 @@ export class FileStore implements Apply.View {
     if (!isWritten) {
       // Rejections live in memory: a request that could come again comes through this process.
       database.rollback()
+      this.stale = false
       return replies
     }
     const body = this.writer.encode({ commits, outcomes })
@@ -161,11 +171,13 @@ export class FileStore implements Apply.View {
     this.mark({ seq: this.seq + 1, version: this.version, body })
     if (++this.untrimmed >= trimPeriodBatches) this.trim()
     database.commit()
+    this.stale = false
     return replies
   }
 
   /** Reads what other processes wrote. Call it within a transaction of the file, or for a hint alone. */
   refresh(): void {
+    if (this.stale) this.reload()
     for (;;) {
       const rows = this.database.logAfter(this.seq, rowsPerQuery)
       if (rows.length === 0) return
@@ -194,6 +206,7 @@ export class FileStore implements Apply.View {
       for (const row of rows) this.follow(row)
       if (rows.length < rowsPerQuery) break
     }
+    this.stale = false
     // What a session of before did is known from the first row on.
     if (this.floor > this.outcomes.horizon) this.outcomes.horizon = this.floor
   }

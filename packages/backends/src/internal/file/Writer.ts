@@ -140,7 +140,6 @@ export class Writer {
     const severity = SqliteError.severityOf(error)
     try {
       database.rollback()
-      if (severity !== "fatal") this.store.reload()
     } catch (second) {
       return this.perish(batches, second)
     }
