@@ -183,7 +183,7 @@ const racing = (lane: Lanes.Lane, seed: number, count: number, rounds: number) =
     })
   )
 
-for (const lane of [Lanes.inProcess, Lanes.byBatches, Lanes.delayed]) {
+for (const lane of [Lanes.inProcess, Lanes.byBatches, Lanes.delayed, Lanes.brokenFeed]) {
   describe(`wake-ups, ${lane.name}`, () => {
     const waiters = scale(100, 1_000)
     for (const foreign of [false, true]) {

@@ -30,6 +30,11 @@ export const delayed: Lane = {
   name: "by batches with delays",
   store: faulty({ delayRequest: 0.2, delayReply: 0.2, delayChange: 0.2, reorder: 0.05 })
 }
+/** Only the change feed suffers: elements are lost (and said to be), it breaks, it lags. */
+export const brokenFeed: Lane = {
+  name: "by batches with a feed that breaks",
+  store: faulty({ loseWakeup: 0.25, cutFeed: 0.1, delayChange: 0.2 })
+}
 export const badNetwork: Lane = { name: "through a bad network", store: faulty(FaultyBackend.badNetwork) }
 
 /** Builds stores side by side, each from its Layer, for as long as the scope. */
