@@ -74,16 +74,17 @@ const changes = (machine: Machine, request: ChangesRequest): Stream.Stream<Chang
         from = resume
         const [first, ...rest] = elements
         return first === undefined
-          ? Effect.flatMap(moved(machine), () => next)
+          ? Effect.flatMap(moved(machine, from), () => next)
           : Effect.succeed([first, ...rest] as const)
       })
       return next
     })
   )
 
-/** Ends when the machine commits. */
-const moved = (machine: Machine): Effect.Effect<void> =>
+/** Ends when the machine is past `from`. The scheduler may let others commit between the look at it and this. */
+const moved = (machine: Machine, from: Version): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
+    if (machine.version !== from) return resume(Effect.void)
     const stop = machine.watch(() => {
       stop()
       // Not on the committer's stack: the subscriber may commit itself.

@@ -22,9 +22,11 @@ export const layer = (limits: Partial<Limits> = {}, version: Version.Version = V
       wake = []
       for (const one of all) queueMicrotask(one)
     }
-    const moved = Effect.callback<void>((resume) => {
-      wake = [...wake, () => resume(Effect.void)]
-    })
+    const moved = (from: Version.Version): Effect.Effect<void> =>
+      Effect.callback<void>((resume) => {
+        if (model.version !== from) resume(Effect.void)
+        else wake = [...wake, () => resume(Effect.void)]
+      })
     return Backend.of({
       capabilities: {
         name: "model",
@@ -47,7 +49,7 @@ export const layer = (limits: Partial<Limits> = {}, version: Version.Version = V
             let from = request.from
             const next: Effect.Effect<readonly [Change, ...Array<Change>]> = Effect.suspend(() => {
               const [first, ...rest] = after(model, request, from)
-              if (first === undefined) return Effect.flatMap(moved, () => next)
+              if (first === undefined) return Effect.flatMap(moved(from), () => next)
               from = model.version
               return Effect.succeed([first, ...rest] as const)
             })

@@ -1,6 +1,7 @@
 /** Laws of the change stream, and of what survives opening a store again. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import type { CommitRecord, Gap } from "../../src/core/Commit.ts"
 import { stampBytes } from "../../src/core/KeyCodec.ts"
@@ -135,6 +136,25 @@ export const changeLaws: ReadonlyArray<Law> = [
         )
       }
     })
+  ),
+  law(
+    "no commit slips in between a follower's look and its wait, wherever the scheduler parts them",
+    ({ scale, store }) =>
+      Effect.gen(function* () {
+        const client = new Client(store, "one")
+        for (let i = 0; i < 120 * scale; i++) {
+          const from = yield* versionOf(store)
+          // The scheduler takes turns after so few steps of the follower; with fewer than 3 an Effect never gets on.
+          const follower = Effect.provideService(changesAfter(store, from, 1), Scheduler.MaxOpsBeforeYield, 3 + (i % 6))
+          const fiber = yield* Effect.forkChild(follower)
+          for (let k = 0; k < i % 40; k++) yield* Effect.yieldNow
+          const version = yield* client.write(set("a", `${i}`))
+          assert.deepEqual(
+            (yield* Fiber.join(fiber)).map((change) => (change as CommitRecord).version),
+            [version]
+          )
+        }
+      })
   ),
   law("each of several followers hears everything", ({ store }) =>
     Effect.gen(function* () {
