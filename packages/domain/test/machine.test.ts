@@ -4,6 +4,7 @@
  */
 import { strict as assert } from "node:assert"
 import { describe, it } from "vitest"
+import * as Apply from "../src/core/Apply.ts"
 import type { Cell, CommitRecord, CommitRequest, Reply } from "../src/core/Commit.ts"
 import type { Key } from "../src/core/Key.ts"
 import { Machine } from "../src/core/Machine.ts"
@@ -63,7 +64,10 @@ const run = (seed: number): void => {
   for (let i = 0; i < 40; i++) {
     if (draw.chance(0.3)) open.push({ version: machine.openSnapshot(), cells: new Map(model.cells) })
     const batch = maker.batch()
+    const { delta, replies } = Apply.apply(partial(model, batch), batch)
     const expected = model.commit(batch)
+    assert.deepEqual(replies, expected, "a view of what is needed says the same as one of everything")
+    for (const [key, cell] of delta.cells) assert.deepEqual(showCell(cell), showCell(model.cell(key)))
     const actual = batch.length === 1 && draw.chance(0.5) ? [machine.commitOne(batch[0]!)] : machine.commit(batch)
     assert.deepEqual(actual, expected)
     count(batch, expected)
@@ -135,6 +139,38 @@ const compareAt = (
     machine.rangeAt({ start, end, limit, reverse: true }, version).map(({ key }) => key),
     within.toReversed().slice(0, limit)
   )
+}
+
+/** A view that knows what `needs` named and dies when it is asked for more. */
+const partial = (model: Model, batch: ReadonlyArray<CommitRequest>): Apply.View => {
+  const { keys, ranges, sessions } = Apply.needs(batch)
+  const isAppended = (key: Key): boolean =>
+    batch.some(({ writes }) =>
+      writes.some((write) => write._tag === "Append" && key.startsWith(write.prefix) && key.endsWith(write.suffix))
+    )
+  const isNamed = (start: Key, end: Key): boolean => ranges.some((range) => range.start === start && range.end === end)
+  return {
+    version: model.version,
+    horizon: model.horizon,
+    limits: model.limits,
+    cell: (key) => {
+      if (keys.includes(key) || ranges.some(({ end, start }) => start <= key && key < end)) return model.cell(key)
+      assert.ok(isAppended(key), `${JSON.stringify(key)} was not named by needs`)
+      return undefined
+    },
+    entries: (start, end) => {
+      assert.ok(isNamed(start, end), `[${start}, ${end}) was not named by needs`)
+      return model.entries(start, end)
+    },
+    changed: (start, end, since) => {
+      assert.ok(isNamed(start, end), `[${start}, ${end}) was not named by needs`)
+      return model.changed(start, end, since)
+    },
+    session: (name) => {
+      assert.ok(sessions.includes(name), `the session ${name} was not named by needs`)
+      return model.session(name)
+    }
+  }
 }
 
 describe("Machine", () => {

@@ -91,7 +91,10 @@ export interface Needs {
   readonly sessions: ReadonlyArray<string>
 }
 
-/** Keys, ranges and sessions that `apply(view, batch)` may look at. Cost: O(batch). */
+/**
+ * Keys, ranges and sessions that `apply(view, batch)` may look at. Cost: O(batch). Keys of appends are not among them: their
+ * stamps are new, so a partial view answers that they are absent.
+ */
 export const needs = (batch: ReadonlyArray<CommitRequest>): Needs => {
   const keys = new Set<Key>()
   const ranges: Array<{ readonly start: Key; readonly end: Key }> = []
