@@ -9,7 +9,7 @@ import { checkLength, encodePart } from "./core/KeyCodec.ts"
 import { decodePart, format } from "./core/KeyDecode.ts"
 import { type Key, KeyError, type Part, Stamp } from "./core/Key.ts"
 import * as Shape from "./core/Shape.ts"
-import { Corrupt, InvalidInput, LimitExceeded, make as storeError, StoreError } from "./StoreError.ts"
+import { Corrupt, InvalidInput, LimitExceeded, make as storeError, type StoreError } from "./StoreError.ts"
 
 export { type Part, Stamp } from "./core/Key.ts"
 

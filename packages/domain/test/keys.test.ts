@@ -164,7 +164,7 @@ describe("keys", () => {
       const b = next(3) === 0 ? [...a.slice(0, next(a.length + 1)), ...randomTuple(next)] : randomTuple(next)
       const [ka, kb] = [encode(a), encode(b)]
       if (three(ka, kb) !== compareTuples(a, b)) expect.fail(`order of ${hex(ka)} and ${hex(kb)}; ${replay}`)
-      if (compareTuples(decode(ka) as any, a) !== 0) expect.fail(`round trip of ${hex(ka)}; ${replay}`)
+      if (compareTuples(decode(ka), a) !== 0) expect.fail(`round trip of ${hex(ka)}; ${replay}`)
       const [p, q] = [randomPart(next, 0), randomPart(next, 0)]
       if (compare(p, q) !== 0 && encodePart(q).startsWith(encodePart(p))) {
         expect.fail(`${hex(encodePart(p))} is a prefix of ${hex(encodePart(q))}; ${replay}`)
@@ -197,8 +197,9 @@ describe("keys", () => {
     expect(() => encodePart("\udc00b")).toThrow(/lone surrogate at 0/)
     expect(encodePart("é")).not.toBe(encodePart("e\u0301"))
     expect(encodePart(1)).not.toBe(encodePart(1n))
-    for (const no of [undefined, {}, new Date(0), Symbol("s"), () => 1]) {
-      expect(() => encodePart(no as any)).toThrow(/may not be part of a key/)
+    const strangers: ReadonlyArray<unknown> = [undefined, {}, new Date(0), Symbol("s"), () => 1]
+    for (const no of strangers) {
+      expect(() => encodePart(no as Key.Part)).toThrow(/may not be part of a key/)
     }
   })
 

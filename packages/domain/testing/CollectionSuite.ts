@@ -74,8 +74,7 @@ export const run = <E>(subject: Subject<any, any>, options: Options<E>): Effect.
   const seed = Number(process.env["WEFT_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
   const steps = (options.steps ?? 300) * (process.env["WEFT_SCALE"] === "full" ? 20 : 1)
   return check(subject, seed, steps).pipe(
-    Effect.provide(Store.layer(options.layer())),
-    Effect.provide(TestClock.layer()),
+    Effect.provide(Layer.mergeAll(Store.layer(options.layer()), TestClock.layer())),
     Effect.scoped
   )
 }
