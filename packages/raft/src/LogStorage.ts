@@ -178,7 +178,10 @@ export const isFinalReason = ({ _tag }: LogStorageReason): boolean =>
 
 export const isFinal = (error: LogStorageError): boolean => isFinalReason(error.reason)
 
-/** Called once, in the order of the calls, perhaps before the call returns. */
+/**
+ * Called once, in the order of the calls, perhaps before the call returns. Calls after the end (`Ended`, `Closed`) are answered
+ * at once, perhaps before earlier ones that are still in flight.
+ */
 export type Done<A> = (result: Result.Result<A, LogStorageError>) => void
 
 export interface StorageLimits {

@@ -23,5 +23,5 @@ suite("in SQLite, on the caller's thread", { fresh: () => sqliteLog("inline") })
 suite(
   "in SQLite, in a worker thread",
   { fresh: () => sqliteLog("worker") },
-  { oneOf: process.env["WEFT_SCALE"] === "full" ? 1 : 5 }
+  { oneOf: process.env["WEFT_SCALE"] === "full" ? 1 : 7 }
 )
