@@ -105,13 +105,14 @@ const backOff = (stale: Stale, losses: Losses): Effect.Effect<void> | undefined 
 }
 
 /** A policy given by the user counts every loss; its delay is waited after foreign ones. */
-const step = (transacting: Transacting, losses: Losses, stale: Stale): Effect.Effect<void, any> =>
-  Effect.gen(function* () {
+const step = (transacting: Transacting, losses: Losses, stale: Stale): Effect.Effect<void, any> => {
+  const attempt = transacting.number
+  return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const conflict: Conflict = {
       keys: stale.keys,
       ranges: stale.ranges,
-      attempt: transacting.number,
+      attempt,
       elapsedMillis: now - losses.startMillis,
       local: stale.local
     }
@@ -123,6 +124,7 @@ const step = (transacting: Transacting, losses: Losses, stale: Stale): Effect.Ef
     const [, delay] = next.success as [unknown, Duration.Duration]
     if (!stale.local && Duration.toMillis(delay) > 0) yield* Effect.sleep(delay)
   })
+}
 
 /** All keys this transaction ever lost on, one after another in key order, so that nobody waits in a circle. */
 const takeTurns = (transacting: Transacting, losses: Losses, stale: Stale): Effect.Effect<void> => {

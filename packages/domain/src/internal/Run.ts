@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -19,6 +20,7 @@ import { needsCheck, settleOrigins, submit } from "./commitAsync.ts"
 import { commitSync } from "./commitSync.ts"
 import { isSignal, restart, restartExit, retryExit, suspend } from "./signals.ts"
 import type { StoreKey } from "./StoreShape.ts"
+import { withTimeout, type Progress } from "./timeLimit.ts"
 import { Transacting, type TransactOptions } from "./Transacting.ts"
 import { retry } from "./TxView.ts"
 import { waitForChange } from "./wait.ts"
@@ -116,11 +118,26 @@ export const transact = (self: AnyEffect, store: StoreKey<any>, options: Transac
     if (attempt === undefined) {
       const fences = fencesOf(fiber.context, engine)
       const body = fences.length === 0 ? self : checked(self, store, fences)
-      return transactOn(body, engine, fiber, options.label, options)
+      return options.timeout === undefined
+        ? transactOn(body, engine, fiber, options.label, options)
+        : limited(body, engine, options, options.timeout)
     }
     if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(options.label ?? "transaction", store.key))
     return joinBody(self, attempt)
   })
+
+/** With a time limit the attempts run in a fiber of their own. */
+const limited = (self: AnyEffect, engine: Engine, options: TransactOptions, timeout: Duration.Input): AnyEffect => {
+  const progress: Progress = { attempts: 0, result: undefined }
+  const run = Effect.withFiber((fiber: AnyFiber): AnyEffect => {
+    const attempts = Effect.withFiber((inner: AnyFiber): AnyEffect => {
+      progress.attempts = attemptOf(inner)!.transacting.number
+      return self
+    })
+    return transactOn(attempts, engine, fiber, options.label, options, progress)
+  })
+  return withTimeout(run, timeout, options.label, progress)
+}
 
 /** A nested transaction joins; when it fails and the failure is handled outside of it, it left no trace. */
 const joinBody = (self: AnyEffect, attempt: Attempt): AnyEffect => {
@@ -140,9 +157,11 @@ const transactOn = (
   engine: Engine,
   fiber: AnyFiber,
   label: string | undefined,
-  options: TransactOptions
+  options: TransactOptions,
+  progress?: Progress
 ): AnyEffect => {
   const transacting = new Transacting(engine, fiber, label, options)
+  transacting.progress = progress
   const start =
     options.locked === undefined
       ? startAttempt(transacting, self)
@@ -246,9 +265,9 @@ const endedAsync = (
   const writes = Exit.isSuccess(exit) && attempt.journal.hasWrites ? attempt.journal.writes() : []
   if (writes.length === 0 && !needsCheck(attempt)) {
     engine.stats.readOnly++
-    return exit
+    return transacting.hooks === undefined || Exit.isFailure(exit) ? exit : runHooks(transacting, exit)
   }
-  return Effect.flatMap(submit(transacting, attempt, writes), (resolution): AnyEffect => {
+  return Effect.flatMap(submit(transacting, attempt, writes, exit), (resolution): AnyEffect => {
     switch (resolution._tag) {
       case "Committed":
         transacting.committedAt = resolution.version

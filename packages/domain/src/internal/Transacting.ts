@@ -15,6 +15,7 @@ import type { Journal } from "../core/Journal.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
 import type { Guarded } from "./Guards.ts"
+import type { Progress } from "./timeLimit.ts"
 import type { StoreKey } from "./StoreShape.ts"
 
 /** What `transactWith` and `Tx.fn` take. */
@@ -61,6 +62,8 @@ export class Transacting implements Guarded {
   number = 1
   reason: "conflict" | "retry" | undefined = undefined
   attempt: Attempt | undefined = undefined
+  /** Told of the result by a transaction with a time limit. */
+  progress: Progress | undefined = undefined
   hooks: Array<CommitHook> | undefined = undefined
   /** Version of the commit once it is known, for hooks: that of the stamps of what was appended. */
   committedAt: Version = -1

@@ -3,6 +3,7 @@
  * outcome, whatever becomes of the fiber that waits.
  */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { Write } from "../core/Commit.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
@@ -37,7 +38,8 @@ export interface HeldBack {
 export const submit = (
   transacting: Transacting,
   attempt: Attempt,
-  writes: ReadonlyArray<Write>
+  writes: ReadonlyArray<Write>,
+  exit: Exit.Exit<unknown, unknown>
 ): Effect.Effect<Resolution | HeldBack> => {
   const { engine } = transacting
   const pipeline = engine.pipeline!
@@ -57,12 +59,16 @@ export const submit = (
       return undefined
     }
     pending.observe((resolution) => resume(Effect.succeed(resolution)))
-    return Effect.suspend(() => (pipeline.withdraw(pending) ? Effect.void : abandoned(transacting, pending)))
+    return Effect.suspend(() => (pipeline.withdraw(pending) ? Effect.void : abandoned(transacting, pending, exit)))
   })
 }
 
 /** The caller was interrupted while its request was on the way. */
-const abandoned = (transacting: Transacting, pending: Pending): Effect.Effect<void> => {
+const abandoned = (
+  transacting: Transacting,
+  pending: Pending,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<void> => {
   const { engine } = transacting
   if (pending.writes.length === 0) return Effect.void
   const outcome = Effect.callback<Resolution>((resume) => {
