@@ -88,7 +88,6 @@ export const compactLog = (s: State): void => {
   while (target < snapshot.index) {
     const within = snapshot.index - target <= limits.keepEntries && kept <= limits.keepBytes
     if (target >= needed && within) break
-    if (needed === 0 && within) break
     target++
     kept -= entryBytes(log.at(target))
   }

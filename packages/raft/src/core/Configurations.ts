@@ -44,9 +44,6 @@ export const halvesOf = (configuration: Configuration): ReadonlyArray<ReadonlyAr
 export const isVoter = (configuration: Configuration, id: NodeId): boolean =>
   configuration.voters.includes(id) || configuration.outgoing.includes(id)
 
-export const isMember = (configuration: Configuration, id: NodeId): boolean =>
-  isVoter(configuration, id) || configuration.learners.includes(id)
-
 /** All members, sorted. */
 export const membersOf = (configuration: Configuration): ReadonlyArray<NodeId> =>
   sorted([...configuration.voters, ...configuration.outgoing, ...configuration.learners])
@@ -80,10 +77,6 @@ export const leaveJoint = (joint: Configuration): Configuration => {
     addresses: joint.addresses
   })
 }
-
-export const sameMembers = (a: Configuration, b: Configuration): boolean =>
-  JSON.stringify([a.voters, a.outgoing, a.learners, a.learnersNext]) ===
-  JSON.stringify([b.voters, b.outgoing, b.learners, b.learnersNext])
 
 /** Bytes of a configuration entry: JSON in UTF-8, keys in a fixed order, so equal configurations have equal bytes. */
 export const encodeConfiguration = (configuration: Configuration): Uint8Array => {

@@ -42,6 +42,7 @@ const sendAppend = (s: State, peer: Progress, prevIndex: Index, entries: Readonl
 /** Sends a peer all that its state and window allow. */
 const replicateTo = (s: State, peer: Progress): void => {
   const { limits, log } = s
+  peer.check()
   if (peer.state === "snapshot") return
   if (peer.snapshotAtLeast > 0 || peer.next <= log.base || log.termAt(peer.next - 1) === TERM_UNKNOWN)
     return sendSnapshot(s, peer)
