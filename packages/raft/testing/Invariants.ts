@@ -45,6 +45,7 @@ interface Seen {
   vote: NodeId | undefined
   commit: Index
   applied: Index
+  durable: Index
   isLeader: boolean
   configuration: Configuration
 }
@@ -104,6 +105,7 @@ export class RaftInvariants {
       vote: raft.vote,
       commit: raft.commit,
       applied: raft.applied,
+      durable: raft.durableIndex,
       isLeader: false
     })
   }
@@ -237,6 +239,11 @@ export class RaftInvariants {
       const other = this.nodes.get(id)
       return other !== undefined && (other.rolledBack || other.durable.holds(index, term))
     }
+    invariant(
+      term === raft.term,
+      "a leader commits entries of earlier terms by one of its own (paper, 5.4.2, figure 8)",
+      () => `${id}, leader of term ${raft.term}, commits up to ${index} of term ${term}`
+    )
     const decides = ({ outgoing, voters }: Configuration): boolean =>
       majority(voters, has) && (outgoing.length === 0 || majority(outgoing, has))
     const { configuration } = raft.configuration
@@ -416,6 +423,16 @@ export class RaftInvariants {
       "what a node has applied was committed",
       () => `${id}: applied ${raft.applied}, known ${this.committed.length}`
     )
+    const durableTerm = raft.termOf(raft.durableIndex)
+    invariant(
+      raft.durableIndex <= seen.durable ||
+        durableTerm === undefined ||
+        raft.durableIndex <= 1 ||
+        node.durable.holds(raft.durableIndex, durableTerm),
+      "what a node counts as durable is on its disk (thesis 10.2.1)",
+      () => `${id} counts ${raft.durableIndex} of term ${String(durableTerm)}`
+    )
+    seen.durable = raft.durableIndex
     if (raft.commit > this.highestCommit) this.highestCommit = raft.commit
     const isLeader = raft.role === "leader"
     if (isLeader && (!seen.isLeader || raft.term !== seen.term)) this.leads(node)

@@ -121,13 +121,5 @@ export const elections: ReadonlyArray<Mutation> = [
     role,
     "  return inForce.index > s.commit &&",
     "  return false &&"
-  ),
-  one(
-    "learner-campaigns",
-    "a learner becomes a candidate",
-    "etcd-io/raft: learners are not promotable",
-    role,
-    "  if (isVoter(inForce.configuration, s.id)) return true",
-    "  if (isVoter(inForce.configuration, s.id) || inForce.configuration.learners.includes(s.id)) return true"
   )
 ]

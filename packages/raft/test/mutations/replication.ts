@@ -27,7 +27,7 @@ export const replication: ReadonlyArray<Mutation> = [
     "a follower acknowledges entries before they are durable",
     "paper, figure 2; NATS 2.12.1, nats-server 7567",
     follower,
-    `  holdForLog(s, {\n    _tag: "AppendReply",`,
+    `  holdNow(s, {\n    _tag: "AppendReply",`,
     `  s.messages.push({\n    _tag: "AppendReply",`
   ),
   one(
@@ -141,8 +141,8 @@ export const replication: ReadonlyArray<Mutation> = [
     "a request that a snapshot jumped over is told to have taken no effect",
     "FoundationDB commit_unknown_result; promise 3",
     requests,
-    `s.replies.push({ _tag: "Unknown", requestId: (s.requests[s.requestsHead] as { requestId: number }).requestId })`,
-    `s.replies.push({ _tag: "Superseded", requestId: (s.requests[s.requestsHead] as { requestId: number }).requestId, index, term: 0 })`
+    `s.replies.push({ _tag: "Unknown", requestId: request.requestId })`,
+    `s.replies.push({ _tag: "Superseded", requestId: request.requestId, index, term: 0 })`
   ),
   one(
     "timed-out-forward-refused",

@@ -26,8 +26,8 @@ export const snapshotsAndSessions: ReadonlyArray<Mutation> = [
     "a late snapshot takes the state back",
     "etcd 17780: compaction lowers the revision after a crash",
     receive,
-    "s.needsSnapshot ? meta.index < s.log.base : meta.index <= s.commit",
-    "s.needsSnapshot && meta.index < s.log.base"
+    "return meta.index <= s.commit && (hole",
+    "return meta.index < 0 && (hole"
   ),
   one(
     "pieces-out-of-order",
