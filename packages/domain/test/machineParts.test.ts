@@ -203,6 +203,32 @@ describe("Machine", () => {
     assert.ok(machine.cells.held < 5000)
   })
 
+  it("bounds what it remembers by bytes, too, and tells a commit before it forgets it", () => {
+    const machine = new Machine({ recentBytes: 10_000, historyBytes: 10_000 })
+    const write = writer(machine)
+    const heard: Array<number> = []
+    machine.watch(({ changes, version }) => heard.push(changes.length === 1 ? version : -1))
+    const versions: Array<number> = []
+    const at = machine.openSnapshot()
+    for (let i = 0; i < 100; i++) {
+      versions.push(write(set(`k${i % 3}`, "x".repeat(i % 10 === 9 ? 20_000 : 400))))
+      assert.ok(machine.recent.bytes <= 10_000, `${machine.recent.bytes} bytes are kept`)
+      if (i % 10 === 8) assert.ok(machine.remembers(machine.version - 5), "small commits are kept")
+      if (i % 10 === 9) assert.ok(!machine.remembers(machine.version - 1), "one beyond the bound is not")
+    }
+    assert.deepEqual(heard, versions)
+    machine.closeSnapshot(at)
+    write(set("k0"))
+    for (let i = 0; i < 50; i++) {
+      const held = machine.openSnapshot()
+      write(set("k0", "x".repeat(3000)))
+      assert.ok(machine.holds(held))
+    }
+    const oldest = machine.version - 50
+    assert.equal(machine.holds(oldest), false, "the oldest snapshot was cut")
+    assert.ok(machine.cells.history.kept <= 4, `${machine.cells.history.kept} states are kept`)
+  })
+
   it("remembers exactly recentCommits commits", () => {
     const machine = new Machine({ limits: { recentCommits: 300, batchRequests: 10 } })
     const write = writer(machine)

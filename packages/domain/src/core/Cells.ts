@@ -17,6 +17,9 @@ import type { Version } from "./Version.ts"
 /** Older states kept for open snapshots unless said otherwise. */
 export const historyStatesDefault = 200_000
 
+/** Bytes in the values of older states kept for open snapshots unless said otherwise: 256 MiB. */
+export const historyBytesDefault = 256 * 1024 * 1024
+
 /** Slots of absent keys kept beyond a quarter of the present ones. */
 const absentMin = 1024
 
@@ -31,8 +34,8 @@ export class Cells {
   private sweepAt = absentMin
   readonly history: History
 
-  constructor(historyStates: number) {
-    this.history = new History(historyStates, (slot) => {
+  constructor(historyStates: number, historyBytes: number) {
+    this.history = new History(historyStates, historyBytes, (slot) => {
       if (slot.cell === undefined) this.buried.remove(slot.key)
     })
   }

@@ -49,8 +49,10 @@ class Past {
 export type OnDropped = (slot: Slot) => void
 
 export class History {
-  /** Greatest number of older states kept; beyond it the oldest snapshot is cut. */
+  /** Greatest number of older states kept, and of bytes in their values; beyond it the oldest snapshot is cut. */
   private readonly statesMax: number
+  private readonly bytesMax: number
+  private bytes = 0
   private readonly onDropped: OnDropped
   /** Open snapshots, rising, from `head` on; how often each is open. Closed ones within have count 0. */
   private versions: Array<Version> = []
@@ -60,8 +62,9 @@ export class History {
   private states: Array<Past> = []
   private first = 0
 
-  constructor(statesMax: number, onDropped: OnDropped) {
+  constructor(statesMax: number, bytesMax: number, onDropped: OnDropped) {
     this.statesMax = statesMax
+    this.bytesMax = bytesMax
     this.onDropped = onDropped
   }
 
@@ -129,7 +132,8 @@ export class History {
     const state = new Past(slot, until, slot.past)
     slot.past = state
     this.states.push(state)
-    if (this.states.length - this.first > this.statesMax) this.cut()
+    if (slot.cell !== undefined) this.bytes += slot.cell.value.bytes.length
+    if (this.states.length - this.first > this.statesMax || this.bytes > this.bytesMax) this.cut()
   }
 
   private cut(): void {
@@ -145,6 +149,7 @@ export class History {
     while (this.first < states.length && states[this.first]!.until <= oldest) {
       const state = states[this.first++]!
       // A newer state may still point here; it finds nothing, and is never asked for so old a version.
+      if (state.cell !== undefined) this.bytes -= state.cell.value.bytes.length
       state.cell = undefined
       state.prev = undefined
       if (state.slot.past === state) {

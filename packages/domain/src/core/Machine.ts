@@ -10,11 +10,11 @@
 import type { CommitId, CommitRecord, CommitRequest, Cell, Entry, KeyChange, Outcome, Range, Reply } from "./Commit.ts"
 import type { Key } from "./Key.ts"
 import * as Apply from "./Apply.ts"
-import { Cells, historyStatesDefault } from "./Cells.ts"
+import { Cells, historyBytesDefault, historyStatesDefault } from "./Cells.ts"
 import { cellAt } from "./History.ts"
 import * as Limits from "./Limits.ts"
 import { Outcomes } from "./Outcomes.ts"
-import { Recent } from "./Recent.ts"
+import { Recent, recentBytesDefault } from "./Recent.ts"
 import * as Short from "./ShortWay.ts"
 import * as Version from "./Version.ts"
 
@@ -24,6 +24,10 @@ export interface Options {
   readonly version?: Version.Version | undefined
   /** Older states kept for open snapshots; beyond it the oldest snapshot is cut. */
   readonly historyStates?: number | undefined
+  /** Bytes in their values, with the same consequence. */
+  readonly historyBytes?: number | undefined
+  /** Bytes of keys and values that the kept commits may hold; beyond it the oldest are forgotten. */
+  readonly recentBytes?: number | undefined
 }
 
 /** Commits that are looked through before the cells of a range are. */
@@ -39,14 +43,16 @@ export class Machine implements Apply.View {
   /** Version of the last commit that the listeners heard of. */
   private told: Version.Version = Version.none
   private isTelling = false
+  private readonly recentBytes: number
 
   /** Throws `RangeError` for a limit that is no whole number of at least 1. */
   constructor(options: Options = {}) {
     this.limits = Limits.make(options.limits)
     this.version = options.version ?? Version.none
-    this.cells = new Cells(options.historyStates ?? historyStatesDefault)
+    this.cells = new Cells(options.historyStates ?? historyStatesDefault, options.historyBytes ?? historyBytesDefault)
     this.outcomes = new Outcomes(this.limits)
-    this.recent = new Recent(this.version, this.limits.recentCommits, this.limits.batchRequests)
+    this.recentBytes = options.recentBytes ?? recentBytesDefault
+    this.recent = this.makeRecent()
   }
 
   get horizon(): Version.Version {
@@ -193,7 +199,7 @@ export class Machine implements Apply.View {
     this.version = version
     this.told = version
     this.cells.history.clear()
-    this.recent = new Recent(version, this.limits.recentCommits, this.limits.batchRequests)
+    this.recent = this.makeRecent()
   }
 
   /** Tells the listeners of new commits, in commit order also when one of them commits. */
@@ -210,6 +216,11 @@ export class Machine implements Apply.View {
     }
   }
 
+  private makeRecent(): Recent {
+    const { batchRequests, recentCommits } = this.limits
+    return new Recent(this.version, recentCommits, batchRequests, this.recentBytes)
+  }
+
   private checkHeld(at: Version.Version): void {
     if (this.cells.history.holds(at)) return
     throw new RangeError(
@@ -218,10 +229,13 @@ export class Machine implements Apply.View {
   }
 
   private endBatch(): void {
-    this.recent.trim()
     this.outcomes.trim()
     this.cells.sweep()
-    if (this.listeners.length > 0) this.tell()
+    if (this.listeners.length === 0) this.recent.trim()
+    else {
+      this.tell()
+      this.recent.trim(this.told)
+    }
   }
 }
 

@@ -5,6 +5,8 @@
  * Kept as columns, so that remembering a commit of one key makes no object. Versions of kept commits are contiguous; a
  * new epoch begins with an empty ring. `floor` is the version before the oldest commit kept: what changed after any
  * version from `floor` on is known in full.
+ *
+ * Bounds: commits, and bytes of keys and values (those before a change and after it, each counted where it stands).
  */
 import type { CommitId, CommitRecord, Cell, KeyChange } from "./Commit.ts"
 import type { Key } from "./Key.ts"
@@ -12,9 +14,16 @@ import type { Version } from "./Version.ts"
 
 const sizeMin = 256
 
+/** Bytes of keys and values that the kept commits may hold unless said otherwise: 64 MiB. */
+export const recentBytesDefault = 64 * 1024 * 1024
+
 export class Recent {
-  /** Commits kept at least. */
+  /** Commits kept at most, after a trim. */
   private readonly kept: number
+  private readonly bytesMax: number
+  /** Bytes that the kept commits hold. */
+  bytes = 0
+  private sizes: Array<number> = []
   private readonly sizeMax: number
   private size = sizeMin
   /** Index of the next commit. */
@@ -34,10 +43,11 @@ export class Recent {
   private deletionsMax: number
 
   /** `slack`: commits that may come between two trims. */
-  constructor(version: Version, kept: number, slack: number) {
+  constructor(version: Version, kept: number, slack: number, bytesMax: number = recentBytesDefault) {
     this.version = version
     this.floor = version
     this.kept = kept
+    this.bytesMax = bytesMax
     this.deletionsMax = 2 * kept
     let sizeMax = sizeMin
     while (sizeMax < kept + slack) sizeMax *= 2
@@ -46,7 +56,7 @@ export class Recent {
 
   /** Remembers a commit of one key at the version after the last. */
   pushOne(id: CommitId, atMillis: number, key: Key, before: Cell | undefined, after: Cell | undefined): void {
-    const i = this.claim(id, atMillis)
+    const i = this.claim(id, atMillis, key.length + sizeOf(before) + sizeOf(after))
     this.keys[i] = key
     this.before[i] = before
     this.after[i] = after
@@ -60,7 +70,12 @@ export class Recent {
       this.pushOne(id, atMillis, key, before, after)
       return
     }
-    const i = this.claim(id, atMillis)
+    let bytes = 0
+    for (let c = 0; c < changes.length; c++) {
+      const { after, before, key } = changes[c]!
+      bytes += key.length + sizeOf(before) + sizeOf(after)
+    }
+    const i = this.claim(id, atMillis, bytes)
     this.keys[i] = undefined
     this.before[i] = undefined
     this.after[i] = undefined
@@ -73,10 +88,22 @@ export class Recent {
     this.deletedAt.push(this.version)
   }
 
-  /** Forgets what is beyond the limit. To be called at the end of a batch. */
-  trim(): void {
-    if (this.version - this.floor > this.kept) this.floor = this.version - this.kept
+  /** Forgets what is beyond the limits, but nothing after `until`. To be called at the end of a batch. */
+  trim(until: Version = this.version): void {
+    while ((this.version - this.floor > this.kept || this.bytes > this.bytesMax) && this.floor < until) this.drop()
     if (this.deletedAt.length > this.deletionsMax) this.trimDeletions()
+  }
+
+  /** Forgets the oldest commit. */
+  private drop(): void {
+    this.floor++
+    const i = this.indexOf(this.floor)
+    this.bytes -= this.sizes[i]!
+    this.ids[i] = undefined
+    this.keys[i] = undefined
+    this.before[i] = undefined
+    this.after[i] = undefined
+    this.many[i] = undefined
   }
 
   private trimDeletions(): void {
@@ -150,26 +177,29 @@ export class Recent {
     return i < 0 ? i + this.size : i
   }
 
-  private claim(id: CommitId, atMillis: number): number {
+  private claim(id: CommitId, atMillis: number, bytes: number): number {
     if (this.version - this.floor >= this.size) this.make()
+    this.bytes += bytes
     const i = this.next
     this.next = i + 1 === this.size ? 0 : i + 1
     this.version++
     this.ids[i] = id
     this.at[i] = atMillis
+    this.sizes[i] = bytes
     return i
   }
 
   /** Makes room: a larger ring up to `sizeMax`, else the oldest commit goes. */
   private make(): void {
     if (this.size >= this.sizeMax) {
-      this.floor++
+      this.drop()
       return
     }
     // The ring is full, so the oldest commit stands at `next`: turn the columns so that it stands at 0.
     const turn = <A>(column: Array<A>): Array<A> => column.slice(this.next).concat(column.slice(0, this.next))
     this.ids = turn(this.ids)
     this.at = turn(this.at)
+    this.sizes = turn(this.sizes)
     this.keys = turn(this.keys)
     this.before = turn(this.before)
     this.after = turn(this.after)
@@ -178,3 +208,5 @@ export class Recent {
     this.size *= 2
   }
 }
+
+const sizeOf = (cell: Cell | undefined): number => (cell === undefined ? 0 : cell.value.bytes.length)
