@@ -1,6 +1,7 @@
 /**
  * The suite of the collections: each against plain JavaScript, by seeded random programs, operations alone and inside of
- * transactions, some of which fail and must leave no trace. Every backend runs it, in three lines:
+ * transactions, some of which fail and must leave no trace; and what they promise to fibers that use them at once. Every
+ * backend runs it, in three lines:
  *
  * ```ts
  * import { CollectionSuite } from "@weft/domain/testing"
@@ -16,6 +17,7 @@ import { TestClock } from "effect/testing"
 import { describe, it } from "vitest"
 import { Backend } from "../src/Backend.ts"
 import { Store } from "../src/Store.ts"
+import { concurrentLaws } from "./collections/concurrentLaws.ts"
 import { counterSubject, refSubject, setSubject, structSubject } from "./collections/smallSubjects.ts"
 import { mapSubject } from "./collections/mapSubject.ts"
 import { queueSubject } from "./collections/queueSubject.ts"
@@ -60,11 +62,16 @@ export const withoutSyncLane = <E>(layer: Layer.Layer<Backend, E>): Layer.Layer<
     )
   ).pipe(Layer.provide(layer))
 
-/** Registers one test per collection. */
+/** Registers one test per collection, and one per law of use at once. */
 export const suite = <E>(name: string, options: Options<E>): void => {
   describe(`${name} > collections`, () => {
     for (const subject of subjects) {
       it(subject.name, { timeout: options.timeoutMillis ?? 60_000 }, () => Effect.runPromise(run(subject, options)))
+    }
+    for (const law of concurrentLaws) {
+      it(law.name, { timeout: options.timeoutMillis ?? 60_000 }, () =>
+        Effect.runPromise(law.run.pipe(Effect.provide(Store.layer(options.layer())), Effect.scoped))
+      )
     }
   })
 }
