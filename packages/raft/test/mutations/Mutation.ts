@@ -1,5 +1,7 @@
 /** A known bug, as a change of the source that puts it back. */
 
+import type { Overrides } from "../../testing/sim/Options.ts"
+
 export interface Edit {
   /** Path inside `packages/raft`. */
   readonly file: string
@@ -15,10 +17,8 @@ export interface Mutation {
   /** Where the bug is known from: an audit, an issue of another system, a section of the paper or thesis. */
   readonly source: string
   readonly edits: ReadonlyArray<Edit>
-  /** Text scenarios (of `test/scenarios` or `test/mutations/scenarios`) whose output must change: the place is reached. */
-  readonly scenario?: string
-  /** Overrides for aimed seeds (JSON of `Overrides`), beside the general ones. */
-  readonly aimed?: object
+  /** Overrides for aimed seeds, beside the general ones (`aims.ts`). */
+  readonly aimed?: Overrides
 }
 
 /** A mutation of one place. */

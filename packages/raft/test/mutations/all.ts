@@ -1,4 +1,5 @@
 /** Every known bug that is put back, in the order of the table in docs/MUTATIONS-RAFT.md. */
+import { aims } from "./aims.ts"
 import { elections } from "./elections.ts"
 import { memberships } from "./membership.ts"
 import type { Mutation } from "./Mutation.ts"
@@ -7,7 +8,7 @@ import { replication } from "./replication.ts"
 import { snapshotsAndSessions } from "./snapshots.ts"
 import { storageAndRepair } from "./storage.ts"
 
-export const mutations: ReadonlyArray<Mutation> = [
+const listed: ReadonlyArray<Mutation> = [
   ...elections,
   ...replication,
   ...readsAndLeases,
@@ -15,3 +16,8 @@ export const mutations: ReadonlyArray<Mutation> = [
   ...snapshotsAndSessions,
   ...storageAndRepair
 ]
+
+export const mutations: ReadonlyArray<Mutation> = listed.map((mutation) => {
+  const aimed = aims[mutation.id]
+  return aimed === undefined ? mutation : { ...mutation, aimed }
+})

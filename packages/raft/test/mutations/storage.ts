@@ -26,14 +26,6 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "      if (Result.isFailure(result)) this.fail(result.failure)\n      else this.listener.persisted(write)",
     "      this.listener.persisted(write)"
   ),
-  one(
-    "work-not-copied",
-    "entries that the core has cut meanwhile are written, because the driver hands over a list in use",
-    "own driver: outputs are reused",
-    driverDisk,
-    "entries: entries.slice()",
-    "entries: entries.slice(0, Math.max(1, entries.length - 1))"
-  ),
   {
     id: "damage-cut-off",
     description: "a log is cut at its first unreadable entry",

@@ -1,0 +1,74 @@
+/**
+ * Seeds aimed at a bug: a small cluster, few kinds of fault, many of them, and limits that make its place common. They
+ * show that the place is reached, for bugs that no text scenario notices, and are the first thing to run after a change
+ * of the simulation that makes general seeds miss one.
+ */
+import type { Overrides } from "../../testing/sim/Options.ts"
+
+const reads = { reads: 0.9, leaseReads: 0, thinkMicros: 20_000, outstanding: 2 }
+const leaseReads = { reads: 0.9, leaseReads: 1, thinkMicros: 20_000, outstanding: 2 }
+const stragglers = { stragglers: 0.1, stragglerMaxMicros: 3_000_000 }
+const smallLogs = { snapshotEntries: 3, keepEntries: 0, keepBytes: 0 }
+const parts = { entryBytesMax: 16, commandBytesMax: 1 << 20, uncommittedBytesMax: 1 << 20, uncommittedEntriesMax: 4096 }
+
+const only = (faults: Overrides["faults"], rest: Overrides = {}): Overrides => ({
+  onlyThese: true,
+  faults: faults ?? {},
+  aim: 0.5,
+  ...rest
+})
+
+export const aims: Readonly<Record<string, Overrides>> = {
+  "vote-not-stored": only({ crash: 20, campaign: 10, partition: 5 }),
+  "vote-for-older-log": only({ crash: 10, campaign: 5, partition: 15 }),
+  "promise-broken": only({ partition: 10, campaign: 20, clock: 5 }, { leases: true, clients: leaseReads }),
+  "restart-forgets-promise": only({ crash: 20, campaign: 20 }, { leases: true, clients: leaseReads }),
+  "old-replies-counted": only({ partition: 15, campaign: 20, crash: 5 }, { nodes: 3, network: stragglers }),
+  "removed-voter-never-campaigns": only({ membership: 20, crash: 15, partition: 10 }, { aim: 0.8 }),
+  "leader-counts-unsynced": only({ crash: 10, diskSlow: 10 }),
+  "acknowledged-too-far": only({ partition: 15, campaign: 10, crash: 5 }, { limits: { appendEntriesMax: 1 } }),
+  "committed-too-far": only({ partition: 15, campaign: 10, crash: 5 }, { limits: { appendEntriesMax: 1 } }),
+  "previous-entry-unchecked": only({ partition: 15, campaign: 10, crash: 5 }),
+  "answer-to-earlier-life": only(
+    { crash: 20 },
+    { network: stragglers, clients: { outstanding: 6, thinkMicros: 20_000 } }
+  ),
+  "read-before-term-commit": only({ campaign: 20, transfer: 10, partition: 5 }, { clients: reads }),
+  "read-before-apply": only({ partition: 10, crash: 10 }, { clients: reads, limits: { applyEntriesMax: 1 } }),
+  "read-of-earlier-life": only({ crash: 20 }, { network: stragglers, clients: reads }),
+  "lease-from-receipt": only(
+    { slowLink: 20, clog: 10, partition: 10, pause: 10 },
+    { leases: true, clients: leaseReads }
+  ),
+  "lease-ignores-drift": only({ clock: 20, partition: 15, pause: 10 }, { leases: true, clients: leaseReads }),
+  "lease-forgets-outgoing": only({ membership: 20, partition: 15 }, { leases: true, clients: leaseReads, aim: 0.8 }),
+  "lease-before-term-commit": only({ campaign: 20, transfer: 10, crash: 5 }, { leases: true, clients: leaseReads }),
+  "lease-after-pause": only({ pause: 20, partition: 5 }, { leases: true, clients: leaseReads, aim: 0.8 }),
+  "learner-counts": only({ membership: 20, partition: 10 }),
+  "leader-outside-counts-itself": only({ membership: 20, partition: 10 }, { aim: 0.8 }),
+  "snapshot-with-newest-members": only({ membership: 20, compact: 20, crash: 5 }, { limits: smallLogs }),
+  "install-keeps-other-log": only({ partition: 15, campaign: 10, crash: 5 }, { limits: smallLogs }),
+  "old-snapshot-installed": only({ crash: 10, partition: 10 }, { network: stragglers, limits: smallLogs }),
+  "acts-while-installing": only({ crash: 5, diskSlow: 20, partition: 15 }, { limits: smallLogs }),
+  "session-order-lost": only(
+    { crash: 10, partition: 10 },
+    { limits: { ...smallLogs, sessionsMax: 2 }, clients: { count: 4, thinkMicros: 20_000 } }
+  ),
+  "snapshot-inside-parts": only(
+    { crash: 10, partition: 10 },
+    { limits: { ...smallLogs, ...parts, applyEntriesMax: 1 }, clients: { paddingMax: 150, thinkMicros: 20_000 } }
+  ),
+  "parts-of-deposed-leader": only(
+    { crash: 10, partition: 15, campaign: 10 },
+    { limits: { ...parts, appendEntriesMax: 1 }, clients: { paddingMax: 150, thinkMicros: 20_000 } }
+  ),
+  "persisted-too-early": only({ crash: 10 }),
+  "version-not-in-snapshot": only({ version: 15, compact: 10, crash: 10 }, { limits: smallLogs }),
+  "failed-sync-ignored": only({ diskFail: 20 }),
+  "repair-takes-uncommitted": only({ damage: 20, partition: 15, crash: 5 }),
+  "cut-tail-counts": only({ diskSlow: 20, campaign: 20, partition: 10 }),
+  "read-forgets-outgoing": only({ membership: 20, partition: 15 }, { clients: reads, aim: 0.8 }),
+  "repair-unconfirmed": only({ damage: 20, partition: 15, crash: 10 }),
+  "damaged-tail-votes": only({ damage: 20, crash: 10, campaign: 10 }),
+  "old-disk-unnoticed": only({ diskRolledBack: 20, campaign: 5 })
+}
