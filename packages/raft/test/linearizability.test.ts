@@ -26,7 +26,7 @@ const put = (key: string, value: number): MapInput => ({ op: "set", key, value }
 describe("answers", () => {
   const stale: History<RegisterInput, RegisterOutput> = historyOf([
     ["writer", 0, 1, write(1), null],
-    ["other", 0, 2, write(5), null],
+    ["other", 0, 2, { op: "cas", from: 0, to: 5 }, true],
     ["writer", 3, 4, write(2), null],
     ["idle", 3, 9, read, 2],
     ["reader", 6, 7, read, 1],

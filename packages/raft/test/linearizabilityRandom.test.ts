@@ -49,7 +49,8 @@ const agree = <S, I, O>(name: string, model: Model<S, I, O>, draw: (random: Seed
       // What is shown is a proof: it has no order by itself, and nothing that could have given one was left out.
       const { operations, partition, powerless } = verdict.counterexample
       expect(exhaustive(model, [...operations, ...powerless]), `${times}: ${text}`).toBe(false)
-      if (model.refute !== undefined) continue
+      // Those found by the quick look are a proof by the rule that found them.
+      if (model.refute?.(history.filter(({ input }) => model.partition?.(input) === partition)) !== undefined) continue
       const shown = new Set([...operations, ...powerless].map(({ id }) => id))
       const until = Math.max(...operations.map(({ returned }) => returned!))
       const missing = history.filter(({ call, id, input, output }) => {

@@ -53,6 +53,54 @@ const usefulWrites = (
   )
 }
 
+/** An operation of a register or of one key of a map, as far as the quick look goes. */
+interface Seen<Op> {
+  readonly operation: Op
+  readonly kind: "read" | "write" | "other"
+  /** What was read (undefined: nobody knows) or written. */
+  readonly value: Value | undefined
+}
+
+/**
+ * A value from nowhere, a read before the write of its value, and a read of a value although another write lay wholly
+ * between (after Gibbons & Korach 1997). Looks only where there is nothing but reads and writes; a value that was written
+ * twice, or is also the initial one, is passed over. Cost: O(n log n).
+ */
+const refuteCells = <Op extends { readonly call: number; readonly returned: number | undefined }>(
+  initial: Value,
+  seen: ReadonlyArray<Seen<Op>>
+): ReadonlyArray<Op> | undefined => {
+  if (seen.some(({ kind }) => kind === "other")) return undefined
+  const writes = new Map<string, Array<Op>>()
+  for (const { kind, operation, value } of seen) {
+    if (kind !== "write") continue
+    const key = valueKey(value!)
+    writes.set(key, [...(writes.get(key) ?? []), operation])
+  }
+  const known = seen.filter(({ kind, operation }) => kind === "write" && operation.returned !== undefined)
+  const byReturn = known.map(({ operation }) => operation).sort((a, b) => a.returned! - b.returned!)
+  const reads = seen.filter(({ kind, value }) => kind === "read" && value !== undefined)
+  let returned = 0
+  let latest: Op | undefined
+  for (const { operation: read, value } of reads.sort((a, b) => a.operation.call - b.operation.call)) {
+    // Of all writes that had returned when the read was called, the one called last.
+    for (; returned < byReturn.length && byReturn[returned]!.returned! < read.call; returned++) {
+      if (latest === undefined || byReturn[returned]!.call > latest.call) latest = byReturn[returned]
+    }
+    const sources = writes.get(valueKey(value!)) ?? []
+    if (same(value!, initial)) {
+      if (sources.length === 0 && latest !== undefined) return [latest, read]
+      continue
+    }
+    const [write] = sources
+    if (write === undefined) return [read]
+    if (sources.length > 1) continue
+    if (read.returned! < write.call) return [write, read]
+    if (latest !== undefined && latest.call > (write.returned ?? Infinity)) return [write, latest, read]
+  }
+  return undefined
+}
+
 const text = (value: Value | Unknown): string => (value === unknown ? "?" : valueKey(value))
 
 /** One cell with read, write and compare-and-set. */
@@ -63,6 +111,19 @@ export const register = (initial: Value = null): Model<Value, RegisterInput, Reg
   stateKey: valueKey,
   observes: (input, output) => input.op === "read" || (input.op === "cas" && output === false),
   useful: usefulWrites,
+  refute: (operations) =>
+    refuteCells(
+      initial,
+      operations.map((operation) => {
+        const { input, output } = operation
+        if (input.op === "write") return { operation, kind: "write", value: input.value }
+        return {
+          operation,
+          kind: input.op === "read" ? "read" : "other",
+          value: output === unknown ? undefined : output
+        }
+      })
+    ),
   show: (input, output) => {
     if (input.op === "read") return `read -> ${text(output)}`
     if (input.op === "write") return `write ${text(input.value)}${output === unknown ? " -> ?" : ""}`
@@ -130,7 +191,7 @@ const usefulSets = (
 }
 
 /** Cells by key. Split by key unless somebody listed the entries. */
-export const map = (initial: Iterable<readonly [string, Value]> = []): Model<MapState, MapInput, MapOutput> => ({
+export const map = (initial: ReadonlyArray<readonly [string, Value]> = []): Model<MapState, MapInput, MapOutput> => ({
   name: "map",
   initial: new Map(initial),
   step: (state, input, output) => {
@@ -142,6 +203,23 @@ export const map = (initial: Iterable<readonly [string, Value]> = []): Model<Map
     input.op === "get" || input.op === "has" || input.op === "entries" || (input.op !== "set" && output === false),
   partition: (input) => (input.op === "entries" ? undefined : input.key),
   useful: usefulSets,
+  refute: (operations) => {
+    const [first] = operations
+    if (first === undefined || first.input.op === "entries") return undefined
+    const before = new Map(initial).get(first.input.key) ?? null
+    return refuteCells(
+      before,
+      operations.map((operation) => {
+        const { input, output } = operation
+        if (input.op === "set") return { operation, kind: "write", value: input.value }
+        return {
+          operation,
+          kind: input.op === "get" ? "read" : "other",
+          value: output === unknown ? undefined : output
+        }
+      })
+    )
+  },
   show: (input, output) => {
     const answer = input.op === "set" && output !== unknown ? "" : ` -> ${text(output)}`
     if (input.op === "entries") return `entries${answer}`
