@@ -61,17 +61,16 @@ export interface RangeRead {
   readonly position: number
 }
 
-type Undo =
-  | {
-      readonly tag: 0
-      readonly entry: JournalEntry
-      readonly kind: WriteKind
-      readonly value: Value | undefined
-      readonly delta: number
-    }
-  | { readonly tag: 1; readonly entry: JournalEntry }
-  | { readonly tag: 2 }
-  | { readonly tag: 3 }
+/**
+ * The undo log, flat, so that keeping it costs no object: what was done, to which entry, and its write before
+ * (`undoWidth` slots a step).
+ */
+type UndoSlot = number | JournalEntry | Value | undefined
+const undoWidth = 5
+const undoWrite = 0
+const undoRead = 1
+const undoRange = 2
+const undoDeletedRange = 3
 
 /** Entries up to here are found by a linear scan; beyond, by a map. */
 const scanMax = 8
@@ -84,7 +83,7 @@ export class Journal {
   deletedRanges: Array<{ readonly start: Key; readonly end: Key }> | undefined = undefined
   /** Entries with a write that is not `none`. */
   writeCount = 0
-  private undo: Array<Undo> | undefined = undefined
+  private undo: Array<UndoSlot> | undefined = undefined
 
   find(key: Key): JournalEntry | undefined {
     if (this.byKey !== undefined) return this.byKey.get(key)
@@ -112,13 +111,13 @@ export class Journal {
   markRead(entry: JournalEntry): void {
     if (entry.read) return
     entry.read = true
-    this.undo?.push({ tag: 1, entry })
+    this.undo?.push(undoRead, entry, 0, undefined, 0)
   }
 
   addRange(range: RangeRead): void {
     if (this.ranges === undefined) this.ranges = [range]
     else this.ranges.push(range)
-    this.undo?.push({ tag: 2 })
+    this.undo?.push(undoRange, undefined, 0, undefined, 0)
   }
 
   /** Whether an own deleted range covers a key, so that its stored cell is not seen. */
@@ -132,7 +131,7 @@ export class Journal {
   // Writes -----------------------------------------------------------------------------------------------------------
 
   private write(entry: JournalEntry, kind: WriteKind, value: Value | undefined, delta: number): void {
-    this.undo?.push({ tag: 0, entry, kind: entry.kind, value: entry.value, delta: entry.delta })
+    this.undo?.push(undoWrite, entry, entry.kind, entry.value, entry.delta)
     if (entry.kind === WriteKind.none) {
       if (kind !== WriteKind.none) this.writeCount++
     } else if (kind === WriteKind.none) this.writeCount--
@@ -159,7 +158,7 @@ export class Journal {
     }
     if (this.deletedRanges === undefined) this.deletedRanges = []
     this.deletedRanges.push({ start, end })
-    this.undo?.push({ tag: 3 })
+    this.undo?.push(undoDeletedRange, undefined, 0, undefined, 0)
   }
 
   /** `undefined` when it was added up; else the sum or delta that is no safe integer, or that the cell is no counter. */
@@ -199,29 +198,29 @@ export class Journal {
 
   rollback(mark: number, reads: boolean): void {
     const undo = this.undo!
-    const kept: Array<Undo> = []
+    const kept: Array<UndoSlot> = []
+    // What undoing does is not itself to be undone.
+    this.undo = undefined
     while (undo.length > mark) {
-      const step = undo.pop()!
-      if (step.tag === 0) {
-        this.undo = undefined
-        this.write(step.entry, step.kind, step.value, step.delta)
-        this.undo = undo
-      } else if (step.tag === 3) {
+      const step = undo.splice(undo.length - undoWidth, undoWidth)
+      const entry = step[1] as JournalEntry
+      if (step[0] === undoWrite)
+        this.write(entry, step[2] as WriteKind, step[3] as Value | undefined, step[4] as number)
+      else if (step[0] === undoDeletedRange) {
         this.deletedRanges!.pop()
         if (this.deletedRanges!.length === 0) this.deletedRanges = undefined
-      } else if (reads) {
-        if (step.tag === 1) {
-          step.entry.read = false
-          // A value of an unacknowledged request is as of a moment in the local order: not kept for later.
-          if (step.entry.origin !== undefined) step.entry.known = false
-        }
-        else {
-          this.ranges!.pop()
-          if (this.ranges!.length === 0) this.ranges = undefined
-        }
-      } else kept.push(step)
+      } else if (!reads) kept.unshift(...step)
+      else if (step[0] === undoRange) {
+        this.ranges!.pop()
+        if (this.ranges!.length === 0) this.ranges = undefined
+      } else {
+        entry.read = false
+        // A value of an unacknowledged request is as of a moment in the local order: not kept for later.
+        if (entry.origin !== undefined) entry.known = false
+      }
     }
-    for (let i = kept.length - 1; i >= 0; i--) undo.push(kept[i]!)
+    this.undo = undo
+    for (const slot of kept) undo.push(slot)
   }
 
   // Merging and output -----------------------------------------------------------------------------------------------

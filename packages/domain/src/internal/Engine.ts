@@ -67,6 +67,7 @@ export class Engine {
   readonly context: Context.Context<never>
   /** Names this engine's commit ids. */
   readonly session: string
+  private readonly clockOfStore: Clock.Clock
   sequence = 0
   births = 0
   readonly turns: Turns
@@ -107,6 +108,7 @@ export class Engine {
     this.scope = scope
     this.context = context
     this.session = session
+    this.clockOfStore = Context.get(context, Clock.Clock)
     this.turns = new Turns(
       () => this.fork(this.sweepTurns),
       (task) => this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(task)))
@@ -135,7 +137,7 @@ export class Engine {
 
   /** The clock the store was opened with. */
   clock(): Clock.Clock {
-    return Context.get(this.context, Clock.Clock)
+    return this.clockOfStore
   }
 
   /** What became of an id; its own unknown ones need not be remembered by the store any more after that. */

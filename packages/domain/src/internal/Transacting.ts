@@ -56,7 +56,7 @@ export class Transacting implements Guarded {
   /** The caller's context: the body's without the transaction. */
   readonly context: Context.Context<never>
   /** Turns held now. */
-  readonly turns: Array<Key> = noTurns()
+  private held: Array<Key> | undefined = undefined
   tookTurn = false
   /** Counts from 1. */
   number = 1
@@ -101,8 +101,13 @@ export class Transacting implements Guarded {
     return Effect.uninterruptible(Effect.forEach(hooks, (hook) => reportDefects(hook.effect), { discard: true }))
   }
 
+  /** The turns held now; few transactions ever have any. */
+  get turns(): Array<Key> {
+    return (this.held ??= [])
+  }
+
   releaseTurns(): void {
-    if (this.turns.length > 0) this.engine.turns.release(this, this.turns)
+    if (this.held !== undefined && this.held.length > 0) this.engine.turns.release(this, this.held)
   }
 
   /** Adds what an attempt read to the footprint. */
@@ -145,5 +150,3 @@ const reportDefects = (effect: Effect.Effect<unknown>): Effect.Effect<void> =>
     onFailure: (cause) =>
       Effect.logError("An effect given to Tx.onCommit failed; the transaction has committed", Cause.squash(cause))
   })
-
-const noTurns = (): Array<Key> => []

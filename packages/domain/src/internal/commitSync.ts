@@ -1,7 +1,6 @@
 /**
  * The commit of an attempt on a store in memory: one call, no suspension, so nothing can come between or interrupt it.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CommitRequest, Refused, Reply } from "../core/Commit.ts"
 import type { Journal } from "../core/Journal.ts"
@@ -26,7 +25,7 @@ export const commitSync = (engine: Engine, attempt: Attempt): StoreError.StoreEr
     id: { session: engine.session, sequence },
     resolvedBelow: sequence,
     base: attempt.version < 0 ? sync.version() : attempt.version,
-    atMillis: attempt.transacting.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+    atMillis: engine.clock().currentTimeMillisUnsafe(),
     reads: journal.readChecks(),
     ranges: journal.rangeChecks(attempt.version),
     writes: journal.writes()

@@ -172,7 +172,6 @@ export const allStandings = (tx: TxView, tree: Key): ReadonlyArray<Standing> => 
 
 /** [19] A cycle of waits through a request, from it on; `undefined` when there is none or when a younger one closes it. */
 export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): ReadonlyArray<Standing> | undefined => {
-  const byStamp = new Map(standings.map((standing) => [standing.stamp, standing]))
   const excluding = ({ stamp, will }: Standing): ReadonlyArray<Standing> => {
     const modes = new Map(will.nodes.map(({ mode, node }) => [node, mode]))
     return standings.filter(
@@ -202,23 +201,13 @@ export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): Re
   }
   const isWaiting = (standing: Standing): boolean =>
     standing.will.upgrades !== undefined || blockers(standing).length > 0
-  const seen = new Set<Key>()
-  const path: Array<Standing> = []
-  const visit = (standing: Standing): boolean => {
-    path.push(standing)
-    const next = [...blockers(standing), ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)]
-    for (const each of next) {
-      if (each.stamp === start) return true
-      if (seen.has(each.stamp)) continue
-      seen.add(each.stamp)
-      if (visit(each)) return true
-    }
-    path.pop()
-    return false
-  }
-  const from = byStamp.get(start)
-  if (from === undefined || !visit(from)) return undefined
-  return path.every(({ stamp }) => stamp <= start) ? path : undefined
+  const from = standings.find(({ stamp }) => stamp === start)
+  if (from === undefined) return undefined
+  const path = Rules.cycleThrough(from, (standing) => [
+    ...blockers(standing),
+    ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)
+  ])
+  return path?.every(({ stamp }) => stamp <= start) === true ? path : undefined
 }
 
 /** All tickets of a tree for people. */
