@@ -13,8 +13,10 @@ import { resetElectionTimer } from "./Role.ts"
 import { State } from "./State.ts"
 import { RECOVER_UNKNOWN, type RaftOptions, type Restored } from "./Types.ts"
 
+/** A disk that says "joining" is not empty: with a bootstrap configuration it must not begin a cluster of its own. */
 const isEmpty = (restored: Restored): boolean =>
   restored.hardState.term === 0 &&
+  restored.hardState.recoverTo === 0 &&
   restored.snapshot === undefined &&
   restored.entries.length === 0 &&
   restored.damaged.length === 0

@@ -2,6 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { decodeConfiguration, encodeConfiguration, normalConfiguration } from "../../src/core/Configurations.ts"
 import { makeEntry } from "../../src/core/Log.ts"
+import { Raft } from "../../src/core/Raft.ts"
+import { emptyRestored, RECOVER_UNKNOWN } from "../../src/core/Types.ts"
 import { append, command, preVote, Server, vote } from "./kit.ts"
 
 const change = (a: Server, voters: ReadonlyArray<string>, learners: ReadonlyArray<string> = [], force = true) =>
@@ -94,6 +96,20 @@ describe("thesis 4.2: availability", () => {
     a.tick(100)
     assert.strictEqual(a.raft.role, "follower")
     assert.deepStrictEqual(a.take(), [])
+  })
+
+  it("4.2.1: a node that once joined never begins a cluster of its own, nor does a member whose disk is used", () => {
+    const bootstrap = normalConfiguration({ voters: ["a"] })
+    const joining = { term: 0, vote: undefined, commit: 0, recoverTo: RECOVER_UNKNOWN }
+    const a = new Raft({ id: "a", seed: 1, bootstrap }, { ...emptyRestored, hardState: joining })
+    assert.deepStrictEqual([a.lastIndex, a.term, a.recoverTo], [0, 0, RECOVER_UNKNOWN])
+    const fresh = new Raft({ id: "a", seed: 1, bootstrap }, emptyRestored)
+    assert.deepStrictEqual([fresh.lastIndex, fresh.term, fresh.commit], [1, 1, 1])
+    const used = new Raft(
+      { id: "a", seed: 1, bootstrap },
+      { ...emptyRestored, hardState: { ...joining, term: 3, recoverTo: 0 } }
+    )
+    assert.deepStrictEqual([used.lastIndex, used.term], [0, 3])
   })
 
   it("4.2.2: a leader that is removed leads until the new configuration is committed, not counting itself, then steps down", () => {
