@@ -149,3 +149,21 @@ export const holdsUpUpgrade = <Node, St extends Stamp>(
     return theirs !== undefined && !compatible(mode, theirs)
   })
 }
+
+/** A cycle of a graph through `start`, from it on; `undefined` when there is none. Cost: each node once. */
+export const cycleThrough = <N>(start: N, next: (node: N) => Iterable<N>): ReadonlyArray<N> | undefined => {
+  const seen = new Set<N>()
+  const path: Array<N> = []
+  const visit = (node: N): boolean => {
+    path.push(node)
+    for (const each of next(node)) {
+      if (each === start) return true
+      if (seen.has(each)) continue
+      seen.add(each)
+      if (visit(each)) return true
+    }
+    path.pop()
+    return false
+  }
+  return visit(start) ? path : undefined
+}

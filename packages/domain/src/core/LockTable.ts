@@ -8,47 +8,9 @@
  */
 import * as Rules from "./LockRules.ts"
 import type { Mode, NodeMode } from "./LockRules.ts"
+import { nearest, type NodeEntry, opposedCount, type Request, type Ticket } from "./LockTickets.ts"
 
-/** One request's place on one node. */
-export interface Ticket {
-  readonly entry: NodeEntry
-  readonly request: Request
-  mode: Mode
-  before: Ticket | undefined
-  after: Ticket | undefined
-  /** Requests that wait for this ticket to go. */
-  waiters: Array<Request> | undefined
-}
-
-interface NodeEntry {
-  readonly node: string
-  readonly tails: Array<Ticket | undefined>
-  readonly counts: [number, number, number, number, number]
-  total: number
-}
-
-export type State = "waiting" | "granted" | "upgrading" | "ended"
-
-/** One request for nodes, in force from `request` to `release`. Fields are read-only for callers. */
-export interface Request {
-  readonly stamp: number
-  readonly tickets: Array<Ticket>
-  /** Who asks, for people and for `holders`. */
-  readonly owner: unknown
-  /** Requests that the same flow holds while it asks for this one. */
-  readonly holding: ReadonlyArray<Request>
-  state: State
-  waitsFor: Ticket | undefined
-  /** Called once when the request, or its upgrade, is granted. */
-  granted: (() => void) | undefined
-  upgrade: Upgrade | undefined
-}
-
-interface Upgrade {
-  readonly changed: ReadonlyArray<NodeMode>
-  /** Tickets at the tail of the target modes: they stop later arrivals while the upgrade waits. */
-  readonly tail: Request
-}
+export type { Request, Ticket } from "./LockTickets.ts"
 
 /** Nodes kept while idle before a sweep, at least. */
 export const idleNodesMin = 4096
@@ -382,47 +344,14 @@ export class LockTable {
         }
       }
     }
-    const seen = new Set<Request>()
-    const path: Array<Request> = []
-    const visit = (request: Request): boolean => {
-      path.push(request)
-      const waiting = request.state === "waiting" ? this.blockersOf(request) : none
-      for (const next of [...waiting, ...(waits.get(request) ?? none)]) {
-        if (next === start) return true
-        if (seen.has(next)) continue
-        seen.add(next)
-        if (visit(next)) return true
-      }
-      path.pop()
-      return false
-    }
-    return visit(start) ? path : undefined
+    return Rules.cycleThrough(start, (request) => [
+      ...(request.state === "waiting" ? this.blockersOf(request) : none),
+      ...(waits.get(request) ?? none)
+    ])
   }
 }
 
 const none: ReadonlyArray<Request> = []
-
-/** How many tickets of a node, earlier or later, exclude a mode. */
-const opposedCount = ({ counts, total }: NodeEntry, mode: Mode): number => {
-  switch (mode) {
-    case Rules.IS:
-      return counts[4]
-    case Rules.IX:
-      return counts[2] + counts[3] + counts[4]
-    case Rules.S:
-      return counts[1] + counts[3] + counts[4]
-    case Rules.SIX:
-      return total - counts[0]
-    default:
-      return total
-  }
-}
-
-const nearest = (entry: NodeEntry, mode: Mode, before: number): Ticket | undefined => {
-  let ticket = entry.tails[mode]
-  while (ticket !== undefined && ticket.request.stamp >= before) ticket = ticket.before
-  return ticket
-}
 
 const resume = (request: Request): void => {
   const granted = request.granted

@@ -1,0 +1,67 @@
+/** Tickets of a lock tree in memory: what stands where, in stamp order per node and mode. Pure data and two looks at it. */
+import * as Rules from "./LockRules.ts"
+import type { Mode, NodeMode } from "./LockRules.ts"
+
+/** One request's place on one node. */
+export interface Ticket {
+  readonly entry: NodeEntry
+  readonly request: Request
+  mode: Mode
+  before: Ticket | undefined
+  after: Ticket | undefined
+  /** Requests that wait for this ticket to go. */
+  waiters: Array<Request> | undefined
+}
+
+export interface NodeEntry {
+  readonly node: string
+  readonly tails: Array<Ticket | undefined>
+  readonly counts: [number, number, number, number, number]
+  total: number
+}
+
+export type State = "waiting" | "granted" | "upgrading" | "ended"
+
+/** One request for nodes, in force from `request` to `release`. Fields are read-only for callers. */
+export interface Request {
+  readonly stamp: number
+  readonly tickets: Array<Ticket>
+  /** Who asks, for people and for `holders`. */
+  readonly owner: unknown
+  /** Requests that the same flow holds while it asks for this one. */
+  readonly holding: ReadonlyArray<Request>
+  state: State
+  waitsFor: Ticket | undefined
+  /** Called once when the request, or its upgrade, is granted. */
+  granted: (() => void) | undefined
+  upgrade: Upgrade | undefined
+}
+
+export interface Upgrade {
+  readonly changed: ReadonlyArray<NodeMode>
+  /** Tickets at the tail of the target modes: they stop later arrivals while the upgrade waits. */
+  readonly tail: Request
+}
+
+/** How many tickets of a node, earlier or later, exclude a mode. */
+export const opposedCount = ({ counts, total }: NodeEntry, mode: Mode): number => {
+  switch (mode) {
+    case Rules.IS:
+      return counts[4]
+    case Rules.IX:
+      return counts[2] + counts[3] + counts[4]
+    case Rules.S:
+      return counts[1] + counts[3] + counts[4]
+    case Rules.SIX:
+      return total - counts[0]
+    default:
+      return total
+  }
+}
+
+/** The latest ticket of a node in a mode before a stamp. */
+export const nearest = (entry: NodeEntry, mode: Mode, before: number): Ticket | undefined => {
+  let ticket = entry.tails[mode]
+  while (ticket !== undefined && ticket.request.stamp >= before) ticket = ticket.before
+  return ticket
+}
