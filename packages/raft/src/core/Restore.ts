@@ -30,6 +30,9 @@ export const restore = (options: RaftOptions, restored: Restored): State => {
     () => `${electionTicks} <= ${heartbeatTicks}`
   )
   resetElectionTimer(s)
+  // A start forgets when a leader was heard last, so it counts as heard now: its lease holds, and a disk that was lost or
+  // went back is told by that leader before it votes.
+  s.contactAt = s.now
   if (isEmpty(restored)) begin(s, options)
   else resume(s, restored)
   return s
@@ -55,8 +58,6 @@ const resume = (s: State, restored: Restored): void => {
   s.term = hardState.term
   s.vote = hardState.vote
   s.recoverTo = hardState.recoverTo
-  // A restart forgets when a leader was heard last, so it counts as heard now: leases of the leader hold.
-  s.contactAt = s.now
   if (snapshot !== undefined) {
     s.snapshot = snapshot
     s.configurations = new Configurations({ index: snapshot.configurationIndex, configuration: snapshot.configuration })

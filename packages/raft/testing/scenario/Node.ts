@@ -14,6 +14,7 @@ import {
 } from "../../src/core/Render.ts"
 import { Replica } from "../../src/core/Replica.ts"
 import {
+  defaultLimits,
   emptyRestored,
   type Applied,
   type Entry,
@@ -111,6 +112,9 @@ export class ScenarioNode {
     this.send = send
     this.print = (line) => print(`${this.id}: ${line}`)
     this.start()
+    // The first election timeout, in which a node that has just started grants no votes, is over before the scenario begins.
+    this.now = options.limits?.electionTicks ?? defaultLimits.electionTicks
+    this.step({ _tag: "Clock", now: this.now })
   }
 
   /** (Re)starts from what is durable. */
