@@ -19,7 +19,15 @@ export type { Conflict } from "./RetryPolicy.ts"
 export type { Migration } from "./SchemaRegistry.ts"
 export * as Sessions from "./Sessions.ts"
 export { type Session, SessionLost } from "./Sessions.ts"
-export { Store } from "./Store.ts"
+export {
+  type ChangesOptions,
+  type Contents,
+  type NamedStore,
+  type Readable,
+  Store,
+  type StoreOptions,
+  type StoreStatics
+} from "./Store.ts"
 export {
   CommitUnknown,
   Corrupt,
