@@ -5,6 +5,9 @@
  * that state is durable: `holdForLog` waits for everything so far, `holdForHard` for term and vote alone (so a read round
  * does not wait for a large append). A truncation lowers what the works in flight can still make durable: an old write
  * that ends late never counts for a tail that was cut and written again.
+ *
+ * While the disk hangs nothing more is held (an answer that late helps nobody, and a hang has no bound): the leader asks
+ * again with its heartbeats.
  */
 import { invariant } from "./invariant.ts"
 import type { Held, State, WriteInFlight } from "./State.ts"
@@ -73,14 +76,14 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
 const hold = (s: State, messages: ReadonlyArray<Message>, held: Array<Held>, write: number): void => {
   for (const message of messages) {
     if (write <= s.persistedWrite) s.messages.push(message)
-    else held.push({ write, message })
+    else if (!s.diskHung) held.push({ write, message })
   }
 }
 
 /** One message that waits for everything so far, after `takePersistWork`. */
 export const holdNow = (s: State, message: Message): void => {
   if (s.lastWrite <= s.persistedWrite) s.messages.push(message)
-  else s.heldForLog.push({ write: s.lastWrite, message })
+  else if (!s.diskHung) s.heldForLog.push({ write: s.lastWrite, message })
 }
 
 /** Dates the messages that this turn has held; sends those whose state is durable already. */
