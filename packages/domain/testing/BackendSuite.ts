@@ -8,7 +8,7 @@
  * BackendSuite.suite("mine", { layer: () => layer({}) })
  * ```
  *
- * Laws that draw print `WEFT_SEED=<seed>` when they fail: set it to replay. `WEFT_SCALE=full` runs them longer.
+ * A law that fails prints the command that replays it with its seed. `WEFT_SCALE=full` runs them longer.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -81,7 +81,7 @@ export const suite = <E>(name: string, options: Options<E>): void => {
 const register = <E>(each: ReadonlyArray<Law>, lane: "effect" | "sync", options: Options<E>): void => {
   for (const law of each) {
     it(law.name, { timeout: options.timeoutMillis ?? 30_000 }, async (context) => {
-      const skipped = await Effect.runPromise(Effect.scoped(runLaw(law, lane, options)))
+      const skipped = await Effect.runPromise(Effect.scoped(runLaw(law, lane, options, context.task.file.name)))
       if (skipped !== undefined) context.skip(skipped)
     })
   }
@@ -91,7 +91,8 @@ const register = <E>(each: ReadonlyArray<Law>, lane: "effect" | "sync", options:
 const runLaw = <E>(
   law: Law,
   lane: "effect" | "sync",
-  options: Options<E>
+  options: Options<E>,
+  file: string
 ): Effect.Effect<string | undefined, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const place = placeOf(options.layer())
@@ -118,7 +119,7 @@ const runLaw = <E>(
     const skipped = law.skip?.(first.capabilities, world)
     if (skipped !== undefined) return skipped
     yield* Effect.tapCause(law.run(world), () =>
-      Effect.sync(() => process.stderr.write(`law "${law.name}": replay with WEFT_SEED=${seed}\n`))
+      Effect.sync(() => process.stderr.write(`replay: WEFT_SEED=${seed} npx vitest run ${file} -t "${law.name}"\n`))
     )
     return undefined
   })
