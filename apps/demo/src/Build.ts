@@ -63,8 +63,10 @@ const handOut = Effect.fn("Build.handOut")(function* (listing: Corpus.Listing, t
 /** One file: read outside of the transaction, indexed or skipped inside of it. */
 const index = Effect.fn("Build.index")(function* (root: string, path: string, tally: Tally) {
   const text = yield* Corpus.read(root, path)
-  if (typeof text === "string") tally.words += (yield* counting(tally, Concordance.add(path, text))) ?? 0
-  else yield* counting(tally, Concordance.skip(text))
+  if (typeof text === "string") {
+    const words = yield* counting(tally, Concordance.add(path, text))
+    tally.words += words ?? 0
+  } else yield* counting(tally, Concordance.skip(text))
   tally.filesDone += 1
 })
 
@@ -82,8 +84,9 @@ export const build = (root: string, starts: ReadonlyArray<string>, options: { re
   const run = Effect.gen(function* () {
     started = yield* Clock.currentTimeMillis
     const listing = yield* Corpus.list(root, starts)
-    tally.filesTotal = listing.paths.length
     yield* handOut(listing, tally)
+    // Also those that an earlier build left behind.
+    tally.filesTotal = yield* Concordance.remaining.get
     const worker = Effect.forever(pending.process((path) => index(root, path, tally)))
     const workers = Effect.all(
       Array.from({ length: options.workers }, () => worker),

@@ -12,6 +12,8 @@ import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Backends from "@weft/backends/Backends"
+import { Store } from "@weft/domain/Store"
 import { render, type Answer } from "./Answer.ts"
 import { build, WORKERS_MAX } from "./Build.ts"
 import * as Concordance from "./Concordance.ts"
@@ -101,7 +103,7 @@ interface Asked {
   readonly json: boolean
 }
 
-const handle = (defaults: Texts, screen: Screen) =>
+const concordance = (defaults: Texts, screen: Screen) =>
   Effect.fn("Cli.concordance")(function* ({ directory, json, limit, search, workers }: Asked) {
     const texts = Option.isNone(directory) ? defaults : yield* textsAt(directory.value)
     const wrong = search.find((input) => searched(input) === undefined)
@@ -128,7 +130,17 @@ const handle = (defaults: Texts, screen: Screen) =>
     if (search.length === 0 && screen.isInteractive) yield* prompt(limit)
   })
 
-/** The command. Needs a store, and what the platform gives. */
+/** On the store that was named: the one line that makes the same program run elsewhere. */
+const handle = (defaults: Texts, screen: Screen) => {
+  const run = concordance(defaults, screen)
+  return (asked: Asked & { readonly store: string }) =>
+    run(asked).pipe(
+      Effect.provide(Store.layer(Backends.layer(asked.store))),
+      Effect.catchTag("StoreError", (error) => fail(`store ${asked.store}: ${error.message}`))
+    )
+}
+
+/** The command. Needs what the platform gives. */
 export const command = (defaults: Texts, screen: Screen) =>
   Command.make(
     "concordance",
@@ -158,6 +170,12 @@ export const command = (defaults: Texts, screen: Screen) =>
           (limit) => `--limit must be 0 or more, not ${limit}`
         ),
         Flag.withDefault(20)
+      ),
+      store: Flag.String("store").pipe(
+        Flag.withDescription(
+          "Where the index lives: memory, or file:PATH, which a later run goes on with. Or WEFT_STORE"
+        ),
+        Flag.withFallbackConfig(Backends.fromEnvironment)
       ),
       json: Flag.Boolean("json").pipe(Flag.withDescription("One JSON object on stdout"), Flag.withDefault(false))
     },

@@ -1,14 +1,12 @@
 /**
- * `npm start -- [directory] [--search WORD] [--workers N] [--json]`: the concordance on the store in memory. One
- * line names the store. Modules are imported one by one: start-up is a third of the barrel's.
+ * `npm start -- [directory] [--search WORD] [--workers N] [--store memory] [--json]`: the concordance. Modules are imported
+ * one by one: start-up is a third of the barrel's.
  */
 import { fileURLToPath } from "node:url"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
-import * as InprocBackend from "@weft/backends/InprocBackend"
-import { Store } from "@weft/domain/Store"
 import { command, type Screen, type Texts } from "./Cli.ts"
 
 /** Sources and guides of the installed effect: real text that everybody has who can run this. */
@@ -29,8 +27,6 @@ const screen: Screen = {
   isInteractive: process.stdin.isTTY === true && process.stdout.isTTY === true
 }
 
-const main = Command.run(command(effectTexts, screen), { version: "0.1.0" }).pipe(
-  Effect.provide([Store.layer(InprocBackend.layer()), NodeServices.layer])
-)
+const main = Command.run(command(effectTexts, screen), { version: "0.1.0" }).pipe(Effect.provide(NodeServices.layer))
 
 NodeRuntime.runMain(main)

@@ -7,13 +7,15 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 
 let folder = ""
+let stores = ""
 beforeAll(() => {
+  stores = mkdtempSync(join(tmpdir(), "weft-cli-store-"))
   folder = mkdtempSync(join(tmpdir(), "weft-cli-"))
   writeFileSync(join(folder, "b.txt"), "the Loom and the weft\n")
   writeFileSync(join(folder, "a.txt"), "warp\nweft, weft\n")
   writeFileSync(join(folder, "raw.bin"), Uint8Array.of(0))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => [folder, stores].forEach((path) => rmSync(path, { recursive: true, force: true })))
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 const start = (...args: ReadonlyArray<string>) => spawnSync(process.execPath, [main, ...args], { encoding: "utf8" })
@@ -53,12 +55,30 @@ describe("npm start", () => {
     )
   })
 
+  it("gives the same index on a file, and goes on from it the next time", () => {
+    const store = `file:${join(stores, "index.weft")}`
+    const json = (...args: ReadonlyArray<string>) => {
+      const { status, stderr, stdout } = start(folder, "--json", "--search", "weft", ...args)
+      assert.strictEqual(status, 0, stderr)
+      return JSON.parse(stdout)
+    }
+    const inMemory = json()
+    const first = json("--store", store)
+    const again = json("--store", store)
+    for (const { answers, digest, files, words } of [first, again]) {
+      const { answers: a, digest: d, files: f, words: w } = inMemory
+      assert.deepStrictEqual({ answers, digest, files, words }, { answers: a, digest: d, files: f, words: w })
+    }
+    assert.isBelow(again.commits, first.commits, "the second build did the work again")
+  })
+
   it("refuses what it cannot do, with the reason and exit code 1", () => {
     const missing = join(folder, "missing")
     for (const [args, message] of [
       [[missing], `${missing} does not exist`],
       [[folder, "--search", "two words"], '"two words" is not a word'],
-      [[folder, "--workers", "0"], "--workers must be 1 to 256"]
+      [[folder, "--workers", "0"], "--workers must be 1 to 256"],
+      [[folder, "--store", "tape"], "store tape:"]
     ] as const) {
       const { status, stderr } = start(...args)
       assert.strictEqual(status, 1, args.join(" "))
