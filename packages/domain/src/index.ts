@@ -39,6 +39,7 @@ export {
   Unavailable,
   Undecodable
 } from "./StoreError.ts"
+export * as Namespaces from "./Namespaces.ts"
 export { Transaction } from "./Transaction.ts"
 export * as Tx from "./Tx.ts"
 export type { Fn, NamespaceMismatch, Needs, RetryError, StoreOf, TimeoutError } from "./Tx.ts"
