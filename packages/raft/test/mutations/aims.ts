@@ -21,7 +21,16 @@ const only = (faults: Overrides["faults"], rest: Overrides = {}): Overrides => (
 export const aims: Readonly<Record<string, Overrides>> = {
   "vote-not-stored": only({ crash: 20, campaign: 10, partition: 5 }),
   "vote-for-older-log": only({ crash: 10, campaign: 5, partition: 15 }),
-  "promise-broken": only({ partition: 10, campaign: 20, clock: 5 }, { leases: true, clients: leaseReads }),
+  "promise-broken": only(
+    { partition: 10, flap: 20, diskSlow: 20, pause: 10 },
+    {
+      nodes: 3,
+      leases: true,
+      network: stragglers,
+      clients: leaseReads,
+      limits: { electionTicks: 5, heartbeatTicks: 1 }
+    }
+  ),
   "restart-forgets-promise": only({ crash: 20, campaign: 20 }, { leases: true, clients: leaseReads }),
   "old-replies-counted": only({ partition: 15, campaign: 20, crash: 5 }, { nodes: 3, network: stragglers }),
   "removed-voter-never-campaigns": only({ membership: 20, crash: 15, partition: 10 }, { aim: 0.8 }),
