@@ -16,6 +16,7 @@ import { AsyncReader } from "./AsyncReader.ts"
 import { commitJournalSync } from "./commitSync.ts"
 import { Feed } from "./Feed.ts"
 import { Guards } from "./Guards.ts"
+import { EngineMetrics } from "./metrics.ts"
 import { Pipeline } from "./Pipeline.ts"
 import { SyncReader, type Reader } from "./Reader.ts"
 import { Tickets } from "./Tickets.ts"
@@ -88,6 +89,7 @@ export class Engine {
     batches: 0,
     batchedRequests: 0
   }
+  readonly metrics: EngineMetrics
   /** The store's version after the newest own commit, and the newest version known to be another engine's. */
   lastVersion: Version = -1
   foreignVersion: Version = -1
@@ -108,6 +110,7 @@ export class Engine {
     this.scope = scope
     this.context = context
     this.session = session
+    this.metrics = new EngineMetrics(this.stats, context)
     this.clockOfStore = Context.get(context, Clock.Clock)
     this.turns = new Turns(
       () => this.fork(this.sweepTurns),

@@ -41,6 +41,7 @@ export const lost = (transacting: Transacting, attempt: Attempt): Effect.Effect<
       losses.foreign++
       engine.stats.foreignConflicts++
     }
+    engine.metrics.conflict(stale.keys, stale.local)
     const policy = transacting.options.retry
     const after = policy === undefined ? backOff(stale, losses) : step(transacting, losses, stale)
     transacting.number++

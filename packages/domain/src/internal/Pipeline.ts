@@ -32,6 +32,7 @@ export class Pipeline {
   readonly chain: Chain = new Chain(this.overlay)
   private queue: Array<Pending> = []
   private inFlight: ReadonlyArray<Pending> = []
+  private sentNanos = 0n
   /** Place of the newest request in the local order. */
   position = -1
   private wakeFlusher: (() => void) | undefined = undefined
@@ -138,6 +139,7 @@ export class Pipeline {
     stats.batches++
     stats.batchedRequests += batch.length
     this.inFlight = batch
+    this.sentNanos = this.engine.clock().monotonicTimeNanosUnsafe()
     return Effect.flatMap(Effect.exit(this.engine.backend.commit(requests)), (exit) => {
       if (Exit.isSuccess(exit) && exit.value.length === batch.length) {
         this.settleAll(batch, exit.value)
@@ -264,16 +266,22 @@ export class Pipeline {
         reply instanceof StoreError.StoreError ? { _tag: "Failed", error: reply } : this.resolutionOf(batch[i]!, reply)
       this.settle(batch[i]!, resolution)
     }
-    this.tellAll(batch)
+    this.tellBatch(batch)
   }
 
   private failAll(batch: ReadonlyArray<Pending>, error: (pending: Pending) => StoreError.StoreError): void {
     this.inFlight = []
     for (const pending of batch) this.settle(pending, { _tag: "Failed", error: error(pending) })
-    this.tellAll(batch)
+    this.tellBatch(batch)
   }
 
   /** Refuses what stood on requests that failed, so that nobody reads it any more, and tells everybody. */
+  private tellBatch(batch: ReadonlyArray<Pending>): void {
+    const nanos = this.engine.clock().monotonicTimeNanosUnsafe() - this.sentNanos
+    this.engine.metrics.batch(batch.length, Number(nanos) / 1e6)
+    this.tellAll(batch)
+  }
+
   private tellAll(resolved: ReadonlyArray<Pending>): void {
     const told = resolved.slice()
     if (resolved.some((pending) => pending.status === "failed" && pending.writes.length > 0)) {

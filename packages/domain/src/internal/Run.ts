@@ -118,13 +118,24 @@ export const transact = (self: AnyEffect, store: StoreKey<any>, options: Transac
     if (attempt === undefined) {
       const fences = fencesOf(fiber.context, engine)
       const body = fences.length === 0 ? self : checked(self, store, fences)
-      return options.timeout === undefined
-        ? transactOn(body, engine, fiber, options.label, options)
-        : limited(body, engine, options, options.timeout)
+      const { label } = options
+      if (label !== undefined && isTraced(fiber)) {
+        const traced = Effect.withFiber((inner: AnyFiber) => start(body, engine, inner, options))
+        return Effect.withSpan(traced, label, { attributes: { "weft.store": store.key } })
+      }
+      return start(body, engine, fiber, options)
     }
     if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(options.label ?? "transaction", store.key))
     return joinBody(self, attempt)
   })
+
+/** Spans are made where somebody collects them and there is a name for them: one costs more than a transaction. */
+const isTraced = (fiber: AnyFiber): boolean => fiber.cache.tracer !== undefined && fiber.cache.tracerEnabled
+
+const start = (self: AnyEffect, engine: Engine, fiber: AnyFiber, options: TransactOptions): AnyEffect =>
+  options.timeout === undefined
+    ? transactOn(self, engine, fiber, options.label, options)
+    : limited(self, engine, options, options.timeout)
 
 /** With a time limit the attempts run in a fiber of their own. */
 const limited = (self: AnyEffect, engine: Engine, options: TransactOptions, timeout: Duration.Input): AnyEffect => {
@@ -162,15 +173,17 @@ const transactOn = (
 ): AnyEffect => {
   const transacting = new Transacting(engine, fiber, label, options)
   transacting.progress = progress
-  const start =
+  const first =
     options.locked === undefined
       ? startAttempt(transacting, self)
       : Effect.flatMap(lockAll(transacting), () => startAttempt(transacting, self))
-  return Effect.onExit(start, () => {
+  return Effect.onExit(first, () => {
     fiber.setContext(transacting.context)
     transacting.endAttempt()
     transacting.releaseAll()
-    return Effect.void
+    return options.label !== undefined && isTraced(fiber)
+      ? Effect.annotateCurrentSpan("weft.attempts", transacting.number)
+      : Effect.void
   })
 }
 

@@ -38,6 +38,7 @@ const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.Stor
     case "Committed":
       engine.advance(reply.version)
       engine.stats.commits++
+      engine.metrics.committed()
       attempt.transacting.committedAt = reply.version
       return undefined
     case "Conflict":
