@@ -32,6 +32,8 @@ const other = DCounter.make("other").increment
 const apart: ReadonlyArray<readonly [string, Op, Op]> = [
   ["map set and set of another key", map.set("new1", 1), map.set("new2", 2)],
   ["map set of a new key and removal of another", map.set("new1", 1), map.remove("b")],
+  ["map removal of a key and set of a new one", map.remove("b"), map.set("new1", 1)],
+  ["map removal of a key and removal of another", map.remove("a"), map.remove("b")],
   ["map get and set of another key", map.get("a"), map.set("b", 9)],
   ["map entries up to a key and set beyond it", map.entries({ through: "b" }), map.set("c", 9)],
   ["map entries with a limit and set behind the last returned", map.entries({ limit: 2 }), map.set("bb", 9)],
