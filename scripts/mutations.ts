@@ -5,7 +5,7 @@
  *   node scripts/mutations.ts [--only ID,ID] [--write]
  *
  * Mutations are data: `packages/<name>/test/mutations/*.json`, each with `id`, `file`, `find` (occurs once), `replace`,
- * `test` (a test file, and after ` -t ` a name) and `description` (what the bug is). `--write` writes docs/MUTATIONS.md.
+ * `test` (a test file, after ` -t ` a name, before it settings such as WEFT_SCALE=full) and `description` (what the bug is). `--write` writes docs/MUTATIONS.md.
  */
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -66,11 +66,24 @@ interface TestReport {
   }>
 }
 
+/** `WEFT_SCALE=full npx vitest run some.test.ts -t "a name"` in its parts. */
+const parseTest = (test: string) => {
+  const [before, name] = test.split(" -t ") as [string, string | undefined]
+  const words = before.replace("npx vitest run ", "").trim().split(/\s+/)
+  const settings = Object.fromEntries(words.slice(0, -1).map((word) => word.split("=") as [string, string]))
+  return { file: words.at(-1)!, name: name?.trim().replace(/^["']|["']$/g, ""), settings }
+}
+
 /** Runs a command to its end; `false` when it had to be killed, with all that it started. */
-const ends = (copy: string, args: ReadonlyArray<string>): Promise<boolean> =>
+const ends = (copy: string, args: ReadonlyArray<string>, settings: NodeJS.ProcessEnv): Promise<boolean> =>
   new Promise((resolve, reject) => {
     // A group of its own: a test that loops for ever sits in a worker of a worker.
-    const child = spawn("npx", args, { cwd: copy, stdio: "ignore", detached: true })
+    const child = spawn("npx", args, {
+      cwd: copy,
+      stdio: "ignore",
+      detached: true,
+      env: { ...process.env, ...settings }
+    })
     const timer = setTimeout(() => {
       process.kill(-child.pid!, "SIGKILL")
       resolve(false)
@@ -84,12 +97,12 @@ const ends = (copy: string, args: ReadonlyArray<string>): Promise<boolean> =>
 
 /** Runs a test in the copy: its first failure, "" when all passed. Throws when the test did not run at all. */
 const runTest = async (copy: string, test: string): Promise<string> => {
-  const [file, name] = test.replace(/^npx vitest run /, "").split(" -t ") as [string, string | undefined]
+  const { file, name, settings } = parseTest(test)
   const report = Path.join(copy, "report.json")
   Fs.rmSync(report, { force: true })
-  const args = ["vitest", "run", file.trim(), "--reporter=json", `--outputFile=${report}`, "--testTimeout=30000"]
-  if (name !== undefined) args.push("-t", name.trim().replace(/^["']|["']$/g, ""))
-  if (!(await ends(copy, args))) return "(the test hangs)"
+  const args = ["vitest", "run", file, "--reporter=json", `--outputFile=${report}`, "--testTimeout=30000"]
+  if (name !== undefined) args.push("-t", name)
+  if (!(await ends(copy, args, settings))) return "(the test hangs)"
   if (!Fs.existsSync(report)) throw new Error(`${test} gave no report: does it exist?`)
   const { numTotalTests, testResults } = JSON.parse(Fs.readFileSync(report, "utf8")) as TestReport
   const results = testResults.flatMap((result) => result.assertionResults)
@@ -133,7 +146,7 @@ const table = (caught: ReadonlyArray<Caught>): string => {
     const { description, file, find, id, replace, test } = mutation
     const change = `\`${cell(find)}\` → ${replace.trim() === "" ? "(nothing)" : `\`${cell(replace)}\``}`
     const where = `${file.replace(/^packages\//, "")}:${line}`
-    const caughtBy = `\`${Path.basename(test.replace(/^npx vitest run /, "").split(" -t ")[0]!)}\`: ${cell(by ?? "NOT CAUGHT")}`
+    const caughtBy = `\`${Path.basename(parseTest(test).file)}\`: ${cell(by ?? "NOT CAUGHT")}`
     return `| ${id} | ${cell(description)} | ${where} | ${change} | ${caughtBy} |`
   })
   return [

@@ -12,6 +12,7 @@ import * as Interleavings from "../../testing/Interleavings.ts"
 import { Prng } from "../../testing/Prng.ts"
 import * as Programs from "../../testing/Programs.ts"
 import { names, pairs, start, triples } from "./support/bodies.ts"
+import { withoutHistory } from "./support/noHistory.ts"
 import { full, scale, seedOf } from "./support/scale.ts"
 
 type Service = Backend["Service"]
@@ -50,6 +51,13 @@ const lanes: ReadonlyArray<Lane> = [
   {
     name: "an engine each on one backend in memory",
     stores: (shared, _gate, count) => Array.from({ length: count }, () => storeOn({ ...shared }))
+  },
+  {
+    name: "an engine each on one backend without history",
+    stores: (shared, gate, count) => {
+      const poor = withoutHistory(shared, 1)
+      return Array.from({ length: count }, (_, i) => storeOn(gated(poor, gate, `store ${i}`)))
+    }
   },
   {
     name: "an engine each on one backend, by batches",

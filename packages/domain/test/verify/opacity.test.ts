@@ -5,6 +5,7 @@ import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import * as FaultyBackend from "../../testing/FaultyBackend.ts"
 import * as Workloads from "../../testing/Workloads.ts"
 import { mover } from "./support/foreign.ts"
+import { withoutHistory } from "./support/noHistory.ts"
 import { judge, runOn } from "./support/runs.ts"
 import { replay, scale, seedOf } from "./support/scale.ts"
 
@@ -16,6 +17,8 @@ interface Course {
   readonly name: string
   readonly rates: Partial<Record<FaultyBackend.Fault, number>> | undefined
   readonly moving: boolean
+  /** Whether the store can read the past. Default true. */
+  readonly history?: false
   /** Discarded attempts are judged by the history, too, where nothing they ran on can fail later. */
   readonly attempts: Workloads.Attempts
 }
@@ -27,6 +30,20 @@ const courses: ReadonlyArray<Course> = [
   { name: "in process, while others move the store", rates: undefined, moving: true, attempts: "ended" },
   { name: "by batches with delays", rates: delays, moving: false, attempts: "ignored" },
   { name: "by batches with delays, while others move the store", rates: delays, moving: true, attempts: "ignored" },
+  {
+    name: "by batches on a store without history",
+    rates: delays,
+    moving: false,
+    history: false,
+    attempts: "ignored"
+  },
+  {
+    name: "by batches on a store without history, while others move it",
+    rates: delays,
+    moving: true,
+    history: false,
+    attempts: "ignored"
+  },
   {
     name: "through a bad network, while others move the store",
     rates: FaultyBackend.badNetwork,
@@ -44,7 +61,7 @@ describe("opacity: no body ever saw a mix, in no attempt", () => {
       for (let seed = seedOf(1); ran < programs; seed++) {
         const faults = FaultyBackend.make({ seed, rates: course.rates })
         const shared = MemoryBackend.make()
-        const memory = Layer.succeed(Backend, shared)
+        const memory = Layer.succeed(Backend, course.history === false ? withoutHistory(shared, seed) : shared)
         const transactions = scale(25, 100)
         const result = await runOn(
           course.rates === undefined ? memory : faults.layer(memory),

@@ -42,6 +42,7 @@ export const bodies: ReadonlyArray<Body> = [
   [remove("x1"), write("x2", 8000)],
   [waitFor("x3"), write("x1", 9000)],
   [write("x3", 11000)],
+  [write("x3", 11500), write("x1", 11500)],
   [waitFor("x1"), remove("x1")],
   [waitFor("x3"), remove("x3")],
   [orElse([waitFor("x3")], [write("x2", 12000)]), read("x1")],
