@@ -132,10 +132,10 @@ export const raiseEpoch = (options: Options): Effect.Effect<void, StoreError.Sto
 export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effect<void, StoreError.StoreError> =>
   Effect.suspend(() => {
     const attempt = <A>(work: () => A) =>
-      Effect.retry(Effect.try({ try: work, catch: (error) => error }), {
-        while: SqliteError.isBusy,
+      Effect.retry(Effect.try({ try: work, catch: (error) => new Thrown(error) }), {
+        while: ({ error }) => SqliteError.isBusy(error),
         schedule: Schedule.spaced("2 millis").pipe(Schedule.upTo({ times: openRetries }))
-      }).pipe(Effect.mapError((error) => SqliteError.describe(options.path, "while it was compacted", error)))
+      }).pipe(Effect.mapError(({ error }) => SqliteError.describe(options.path, "while it was compacted", error)))
     return Effect.acquireUseRelease(
       attempt(() => new Database({ ...databaseOptions(options), version: Version.none })),
       (database) =>
@@ -182,15 +182,23 @@ const open = (options: Options, limits: Limits): Effect.Effect<FileStore, StoreE
         throw error
       }
     },
-    catch: (error) => error
+    catch: (error) => new Thrown(error)
   })
   const patient = (left: number): Effect.Effect<FileStore, StoreError.StoreError> =>
-    Effect.catch(attempt, (error) =>
+    Effect.catch(attempt, ({ error }) =>
       SqliteError.isBusy(error) && left > 0
         ? Effect.delay(patient(left - 1), openRetryMillis)
         : Effect.fail(SqliteError.describe(options.path, "at its opening", error))
     )
   return Effect.suspend(() => patient(openRetries))
+}
+
+/** What SQLite or the file system threw, before it is told what it means for the data. */
+class Thrown {
+  readonly error: unknown
+  constructor(error: unknown) {
+    this.error = error
+  }
 }
 
 /** Opening waits this long for a file that others hold, 1,000 times. */

@@ -236,6 +236,7 @@ describe("bad input hits its caller alone (bad case 17)", () => {
       yield* space.out(["done", 2])
       assert.strictEqual(reasonOf(yield* Fiber.join(waiting)), "InvalidInput")
       assert.strictEqual(reasonOf(yield* Effect.flip(space.take(["done", where("throws")]))), "InvalidInput")
+      // What an untyped caller can do: the types refuse these tuples and templates.
       const untyped = space as unknown as {
         take: (t: unknown) => Effect.Effect<unknown, unknown>
         out: (t: unknown) => Effect.Effect<void, unknown>

@@ -50,7 +50,8 @@ export const parse = (log: string, directory: string): ReadonlyArray<Operation> 
     if (resumed !== null) line = (open.get(pid) ?? "") + resumed[1]!
     const call = /^(\w+)\((.*)\)\s+= (-?\d+)/.exec(line)
     if (call === null || Number(call[3]) < 0) continue
-    const [, name, args] = call as unknown as [string, string, string]
+    const name = call[1]!
+    const args = call[2]!
     const fd = /^(\d+)<([^>]*)>/.exec(args)
     const file = fd === null ? "" : fd[2]!.includes("\\x") ? text(fd[2]!) : fd[2]!
     const strings = [...args.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map((match) => match[1]!)

@@ -9,8 +9,8 @@ const [, , path, journal, name, seed] = process.argv as [string, string, string,
 const random = prng(Number(seed))
 const draw = (n: number): number => Math.floor(random() * n)
 
-let stopping = false
-process.on("message", () => (stopping = true))
+const told = { toStop: false }
+process.on("message", () => (told.toStop = true))
 const orphaned = (): never => process.exit(1)
 process.on("disconnect", orphaned)
 
@@ -21,7 +21,7 @@ const say = (message: object): Effect.Effect<void> =>
 
 const main = Effect.gen(function* () {
   yield* say({ ready: name })
-  for (let n = 0; !stopping; n++) {
+  for (let n = 0; !told.toStop; n++) {
     yield* say({ begin: `${name}:${n}` })
     // The same draws in every attempt of one transaction are not needed: what counts is what took effect.
     yield* work(`${name}:${n}`, draw)

@@ -107,11 +107,8 @@ export class Database {
 
   /** Rows after `seq`, in order. */
   logAfter(seq: number, limit: number): ReadonlyArray<LogRow> {
-    const rows = this.prepare("SELECT seq, version, body, sum FROM log WHERE seq > ? ORDER BY seq LIMIT ?").all(
-      seq,
-      limit
-    )
-    return rows.map((row) => this.logRow(row as unknown as Row))
+    const sql = "SELECT seq, version, body, sum FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+    return this.rows(sql, seq, limit).map((row) => this.logRow(row))
   }
 
   appendLog(seq: number, version: Version, body: Uint8Array): void {
@@ -129,9 +126,7 @@ export class Database {
 
   cell(key: Key): Cell | undefined {
     const bytes = keyBytes(key)
-    const row = this.prepare("SELECT version, value, sum FROM cells WHERE key = ?").get(bytes) as unknown as
-      | Row
-      | undefined
+    const row = this.one("SELECT version, value, sum FROM cells WHERE key = ?", bytes)
     return row === undefined ? undefined : this.checked(key, bytes, row[0], row[1], row[2])
   }
 
@@ -149,9 +144,8 @@ export class Database {
   entries({ end, limit, reverse, start }: Range): ReadonlyArray<Entry> {
     if (!(start < end) || (limit !== undefined && limit <= 0)) return []
     const order = reverse === true ? "DESC" : "ASC"
-    const rows = this.prepare(
-      `SELECT key, version, value, sum FROM cells WHERE key >= ? AND key < ? ORDER BY key ${order} LIMIT ?`
-    ).all(keyBytes(start), keyBytes(end), limit ?? -1) as unknown as ReadonlyArray<Row>
+    const sql = `SELECT key, version, value, sum FROM cells WHERE key >= ? AND key < ? ORDER BY key ${order} LIMIT ?`
+    const rows = this.rows(sql, keyBytes(start), keyBytes(end), limit ?? -1)
     return rows.map((row) => {
       const bytes = row[0] as Uint8Array
       const key = keyOf(bytes)
@@ -159,17 +153,14 @@ export class Database {
     })
   }
 
-  /** Every cell in key order; for checks and copies. */
-  *allCells(): Generator<Entry> {
-    for (const row of this.prepare("SELECT key, version, value, sum FROM cells ORDER BY key").iterate()) {
-      const [bytes, version, value, sum] = row as unknown as [Uint8Array, unknown, unknown, unknown]
-      const key = keyOf(bytes)
-      yield { key, cell: this.checked(key, Buffer.from(bytes), version, value, sum) }
-    }
+  /** The first row of a query, its columns in order. */
+  one(sql: string, ...params: Array<number | Uint8Array>): Row | undefined {
+    return this.rows(sql, ...params)[0]
   }
 
-  one(sql: string, ...params: Array<number | Uint8Array>): Row | undefined {
-    return this.prepare(sql).get(...params) as unknown as Row | undefined
+  private rows(sql: string, ...params: Array<number | Uint8Array>): ReadonlyArray<Row> {
+    // `setReturnArrays` makes rows arrays; the types of node:sqlite speak of objects alone.
+    return this.prepare(sql).all(...params) as unknown as ReadonlyArray<Row>
   }
 
   /** Whether the file of this name is still the one that was opened. Cost: one stat. */

@@ -229,7 +229,7 @@ export class Writer {
   }
 
   private rouse(): void {
-    for (const wake of [...this.sleepers]) wake()
+    for (const wake of this.sleepers) wake()
   }
 }
 
