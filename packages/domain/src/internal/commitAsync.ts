@@ -82,6 +82,7 @@ const abandoned = (
     (resolution): Effect.Effect<void> => {
       if (resolution._tag === "Committed") {
         transacting.committedAt = resolution.version
+        if (transacting.progress !== undefined) transacting.progress.result = exit
         return transacting.runHooks()
       }
       if (resolution._tag === "Failed") return Effect.fail(resolution.error) as Effect.Effect<never>

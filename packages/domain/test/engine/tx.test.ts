@@ -382,6 +382,36 @@ describe("retry policies", () => {
     })
   }
 
+  it("a timeout never cuts a commit in flight: its outcome counts", async () => {
+    const inner = MemoryBackend.make()
+    const slow = later(inner)
+    const layer = Store.layer(
+      Layer.succeed(Backend, { ...slow, commit: (requests) => Effect.delay(slow.commit(requests), "40 millis") })
+    )
+    const result = await Effect.runPromise(
+      Tx.transactWith(Effect.as(raw.set("a", 1), "done"), { timeout: "10 millis" }).pipe(Effect.provide(layer))
+    )
+    expect(result).toBe("done")
+  })
+
+  it("onCommit of a lost attempt is forgotten with it", async () => {
+    let told = 0
+    let disturb = true
+    const inner = MemoryBackend.make()
+    const body = Effect.gen(function* () {
+      const n = yield* raw.get("k")
+      yield* Tx.onCommit(Effect.sync(() => told++))
+      if (disturb) yield* Effect.orDie(foreign(inner, "k", 5))
+      disturb = false
+      yield* raw.set("k", n + 1)
+      return n
+    })
+    const n = await Effect.runPromise(
+      Tx.transact(body).pipe(Effect.provide(Store.layer(Layer.succeed(Backend, inner))))
+    )
+    expect([n, told]).toEqual([5, 1])
+  })
+
   it("backend down is Unavailable at once, never a conflict (bad case 3)", async () => {
     const inner = later(MemoryBackend.make())
     const down = Effect.fail(
