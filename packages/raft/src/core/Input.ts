@@ -66,7 +66,7 @@ export interface ChangeMembership {
   readonly force: boolean
 }
 
-/** Campaign now, by pre-vote (an operator, a test). */
+/** Campaign now, by pre-vote (an operator, a test). With leases: ignored within an election timeout of a leader's message. */
 export interface Campaign {
   readonly _tag: "Campaign"
 }

@@ -7,7 +7,7 @@
 import { compactLog, snapshotDue, snapshotFailed, snapshotMade, wantSnapshot } from "./Compaction.ts"
 import { countOwnLog } from "./Commit.ts"
 import { closeHeld, hasPersistWork, persisted, takePersistWork } from "./Disk.ts"
-import { campaign, countOwnVote } from "./Election.ts"
+import { campaign, leaderHeard, countOwnVote } from "./Election.ts"
 import { closeAck } from "./Follower.ts"
 import { invariant } from "./invariant.ts"
 import { leaseStands } from "./Lease.ts"
@@ -221,7 +221,8 @@ const stepRare = (s: State, input: Input): void => {
     case "ChangeMembership":
       return changeMembership(s, input)
     case "Campaign":
-      return s.role === "leader" ? undefined : campaign(s)
+      // Its own vote would break the promise that the lease of a leader it has just heard rests on (thesis 6.4.1).
+      return s.role === "leader" || (s.leaseTicks > 0 && leaderHeard(s)) ? undefined : campaign(s)
     case "SnapshotMade":
       return snapshotMade(s, input.index, input.bytes)
     case "SnapshotFailed":
