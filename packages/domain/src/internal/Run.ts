@@ -253,8 +253,7 @@ const blocked = (transacting: Transacting, attempt: Attempt, self: AnyEffect): A
 const settleSync = (transacting: Transacting, attempt: Attempt, exit: Exit.Exit<any, any>): AnyEffect => {
   const failure = commitSync(transacting.engine, attempt)
   if (failure !== undefined) return Exit.fail(failure)
-  const { hooks } = transacting
-  return hooks === undefined ? exit : runHooks(transacting, exit)
+  return transacting.hooks === undefined || attempt.stale !== undefined ? exit : runHooks(transacting, exit)
 }
 
 /** The end of a body on a store that answers later. No result leaves while it stands on anything not acknowledged. */
