@@ -8,7 +8,7 @@ import { decodeConfiguration } from "./Configurations.ts"
 import { appendToLog, holdForHard, holdNow, truncateLog } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
 import { closeHoles, cutHoles, endRecovery, fillHole, firstHole, lostLog, recovered } from "./Repair.ts"
-import type { State } from "./State.ts"
+import type { Hole, State } from "./State.ts"
 import type { Append, Entry, Heartbeat, Index, NodeId, Term } from "./Types.ts"
 
 /** A leader of this term has spoken. */
@@ -43,6 +43,10 @@ const refuse = (
   })
 }
 
+/** Durable and certain is what stands before the hole; go on with the first entry that is still missing, and after it. */
+const refuseForDamage = (s: State, message: Append | Heartbeat, { from, origin }: Hole): void =>
+  refuse(s, message, origin - 1, from - 1, Math.max(0, s.log.termAt(from - 1)), true)
+
 /** The bytes of this node's snapshot are lost: ask for another. */
 const refuseForSnapshot = (s: State, message: Append | Heartbeat): void => {
   holdForHard(s, {
@@ -67,9 +71,7 @@ export const receiveAppend = (s: State, message: Append): void => {
   if (s.needsSnapshot) return refuseForSnapshot(s, message)
   const { log } = s
   const hole = firstHole(s)
-  if (hole !== undefined && message.prevIndex >= hole.from) {
-    return refuse(s, message, message.prevIndex, hole.from - 1, log.termAt(hole.from - 1), true)
-  }
+  if (hole !== undefined && message.prevIndex >= hole.from) return refuseForDamage(s, message, hole)
   const last = message.prevIndex + message.entries.length
   // What lies below the compacted prefix is committed, hence equal.
   if (last <= log.base) return acknowledge(s, message, log.base)
@@ -80,9 +82,11 @@ export const receiveAppend = (s: State, message: Append): void => {
   }
   takeEntries(s, message.entries)
   closeHoles(s, last)
-  if (last > s.matched) s.matched = last
+  const open = firstHole(s)
+  s.matched = Math.max(s.matched, open === undefined ? last : Math.min(last, open.origin - 1))
   endRecovery(s)
-  acknowledge(s, message, last)
+  if (open === undefined) acknowledge(s, message, last)
+  else refuseForDamage(s, message, open)
   commitTo(s, Math.min(message.commit, last))
 }
 
@@ -157,7 +161,7 @@ export const receiveHeartbeat = (s: State, message: Heartbeat): void => {
       commitTo(s, Math.min(message.commit, message.match))
       const hole = firstHole(s)
       // The leader may have nothing to append: it would not hear of the damage.
-      if (hole !== undefined) refuse(s, message, s.log.lastIndex, hole.from - 1, s.log.termAt(hole.from - 1), true)
+      if (hole !== undefined) refuseForDamage(s, message, hole)
     }
     recovered(s, message)
   }

@@ -58,12 +58,15 @@ export interface Append extends Envelope {
 export interface AppendReply extends Envelope {
   readonly _tag: "AppendReply"
   readonly ok: boolean
-  /** ok: durable here and equal to the leader's log up to this index. Refused: the `prevIndex` of the refused append. */
+  /**
+   * ok: durable here and equal to the leader's log up to this index. Refused: the `prevIndex` of the refused append; with
+   * `damaged` what is durable and certain.
+   */
   readonly index: Index
   /** Refused: the receiver's last index (at most `index`) whose term is at most that of the append, and its term. */
   readonly hintIndex: Index
   readonly hintTerm: Term
-  /** The disk has lost entries after `hintIndex` that were acknowledged before: the leader goes back there. */
+  /** The disk has lost entries after `index`, some perhaps acknowledged: the leader goes on after `hintIndex`. */
   readonly damaged: boolean
   /** The snapshot's bytes are lost: only a new snapshot of at least `hintIndex` helps. */
   readonly wantsSnapshot: boolean

@@ -115,12 +115,17 @@ export class Progress {
     this.transfer = { meta, offset: 0, at: now, reading: false }
   }
 
-  /** The peer has lost what it had acknowledged beyond `index`: back to there, or before the end of our own log. */
-  regress(index: Index, lastIndex: Index): void {
-    this.match = Math.min(this.match, index)
+  /**
+   * The peer has lost what it had acknowledged beyond `match`, and has filled in memory up to `filled`: goes on after that, or
+   * after the end of our own log. `late`: the answer to something sent before the probe that is out.
+   */
+  regress(match: Index, filled: Index, lastIndex: Index, late: boolean): void {
+    this.match = Math.min(this.match, match)
+    const next = Math.min(filled, lastIndex) + 1
+    if (this.state === "probe" && this.probing && (late || this.next === next)) return
     // A transfer under way goes on: every heartbeat's answer tells of the same damage and would start it again.
     if (this.state === "snapshot") return
-    this.becomeProbe(Math.min(index, lastIndex) + 1)
+    this.becomeProbe(next)
   }
 
   check(): void {

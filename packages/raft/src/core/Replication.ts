@@ -111,7 +111,8 @@ export const receiveAppendReply = (s: State, message: AppendReply): void => {
   heard(s, peer, message)
   s.replicate = true
   if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
-  if (message.damaged) return peer.regress(message.hintIndex, s.log.lastIndex)
+  if (message.damaged)
+    return peer.regress(message.index, message.hintIndex, s.log.lastIndex, message.stamp < peer.appendedAt)
   if (!message.ok) return refused(s, peer, message)
   if (message.index > s.log.lastIndex) return
   const news = peer.acknowledge(message.index)

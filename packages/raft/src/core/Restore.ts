@@ -112,7 +112,8 @@ const addHoles = (s: State, holes: Array<{ from: number; to: number }>, until: n
     const { from, to } = holes.shift() as { from: number; to: number }
     for (let index = from; index <= Math.min(to, until); index++) s.log.append(damagedEntry(index))
     const previous = s.holes[s.holes.length - 1]
-    if (previous !== undefined && previous.to + 1 === from) previous.to = Math.min(to, until)
-    else s.holes.push({ from, to: Math.min(to, until) })
+    const end = Math.min(to, until)
+    if (previous !== undefined && previous.to + 1 === from) previous.to = previous.end = end
+    else s.holes.push({ origin: from, from, to: end, end })
   }
 }

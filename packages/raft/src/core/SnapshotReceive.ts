@@ -4,7 +4,7 @@
  */
 import { holdForHard } from "./Disk.ts"
 import { configurationChanged } from "./Membership.ts"
-import { firstHole, installedHoles } from "./Repair.ts"
+import { endsInHole, firstHole, giveUpLog, installedHoles } from "./Repair.ts"
 import { forgetRequests } from "./Requests.ts"
 import type { State } from "./State.ts"
 import type { Index, NodeId, SnapshotMeta, SnapshotPiece } from "./Types.ts"
@@ -17,7 +17,7 @@ const reply = (s: State, to: NodeId, index: Index, offset: number, installed: bo
 const isOld = (s: State, meta: SnapshotMeta): boolean => {
   if (s.needsSnapshot) return meta.index < s.log.base
   const hole = firstHole(s)
-  return meta.index <= s.commit && (hole === undefined || hole.from > meta.index)
+  return meta.index <= s.commit && (hole === undefined || hole.origin > meta.index)
 }
 
 export const receiveSnapshotPiece = (s: State, message: SnapshotPiece): void => {
@@ -37,8 +37,9 @@ export const receiveSnapshotPiece = (s: State, message: SnapshotPiece): void => 
   incoming.offset += message.data.length
   if (!message.done) return reply(s, message.from, meta.index, incoming.offset, false, message.stamp)
   const term = s.log.termAt(meta.index)
-  const damaged = s.log.get(meta.index)?.kind === "damaged"
-  const keepLog = meta.index <= s.log.lastIndex && (term === meta.term || damaged)
+  const inHole = endsInHole(s, meta.index)
+  const keepLog = meta.index <= s.log.lastIndex && term === meta.term && !inHole
+  if (inHole) giveUpLog(s)
   s.incoming = undefined
   s.installing = { meta, keepLog, from: message.from, stamp: message.stamp }
   s.install = { meta, keepLog }
@@ -50,7 +51,6 @@ export const snapshotInstalled = (s: State, index: Index): void => {
   if (installing === undefined || installing.meta.index !== index) return
   const { keepLog, meta } = installing
   s.installing = undefined
-  const boundaryDamaged = s.log.get(index)?.kind === "damaged"
   if (keepLog) {
     s.log.compactTo(index)
     s.log.baseTerm = meta.term
@@ -63,7 +63,7 @@ export const snapshotInstalled = (s: State, index: Index): void => {
     for (const write of s.writes) write.lastIndex = index
   }
   s.handed = Math.max(keepLog ? s.handed : 0, index)
-  installedHoles(s, index, keepLog, boundaryDamaged)
+  installedHoles(s, index, keepLog)
   s.needsSnapshot = false
   s.configurations.install({ index: meta.configurationIndex, configuration: meta.configuration }, index, keepLog)
   configurationChanged(s)

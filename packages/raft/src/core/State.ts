@@ -67,10 +67,15 @@ export interface Incoming {
   offset: number
 }
 
-/** A range of lost entries; see `Repair.ts`. `from` = `to` + 1: filled, and what follows is not confirmed yet. */
+/**
+ * A range of entries that the disk has lost, `origin` to `end`; see `Repair.ts`. Still missing are `from` to `to`; the rest is
+ * filled in memory alone. `from` = `to` + 1: nothing is missing, and what follows is not confirmed yet.
+ */
 export interface Hole {
+  origin: Index
   from: Index
   to: Index
+  end: Index
 }
 
 export class State {

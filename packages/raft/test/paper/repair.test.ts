@@ -4,7 +4,7 @@ import { encodeConfiguration, normalConfiguration } from "../../src/core/Configu
 import { makeEntry } from "../../src/core/Log.ts"
 import type { DamagedRange, Entry, Message } from "../../src/core/Types.ts"
 import { log, without } from "./damage.ts"
-import { append, command, heartbeat, Server } from "./kit.ts"
+import { append, command, heartbeat, Server, vote } from "./kit.ts"
 
 const damaged = (terms: ReadonlyArray<number>, ranges: ReadonlyArray<DamagedRange>, commit = 1) =>
   new Server({ log: [terms[terms.length - 1] as number], restored: without(log(...terms), ranges, commit) })
@@ -40,17 +40,28 @@ describe("damage, with a leader", () => {
     assert.isTrue(a.events.some(({ _tag }) => _tag === "DamageRepaired"))
   })
 
-  it("entry by entry: what is filled is acknowledged, what follows is not trusted before an append reaches it", () => {
+  it("entry by entry: nothing is acknowledged or written before an append reaches past the hole", () => {
     const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 3 }])
     const entries = log(1, 2, 2, 2, 2)
-    assert.deepInclude(a.receive(append(2, 1, 1, [entries[1] as Entry]))[0], { ok: true, index: 2 })
+    const works = a.works.length
+    const [first] = a.receive(append(2, 1, 1, [entries[1] as Entry]))
+    assert.deepInclude(first, { ok: false, damaged: true, index: 1, hintIndex: 2 })
     assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 3, to: 3 }])
     a.receive(append(2, 2, 2, [entries[2] as Entry]))
     assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 4, to: 3 }], "filled, not confirmed")
     a.wait(10).step({ _tag: "Campaign" })
     assert.strictEqual(a.raft.role, "follower", "no candidate with a log that may be joined of two")
-    a.receive(append(2, 3, 2, [entries[3] as Entry]))
+    assert.deepStrictEqual(
+      a.works.slice(works).flatMap((work) => work.entries),
+      [],
+      "a crash here finds the hole again"
+    )
+    assert.deepInclude(a.receive(append(2, 3, 2, [entries[3] as Entry]))[0], { ok: true, index: 4 })
     assert.deepStrictEqual(a.raft.snapshot().damaged, [])
+    assert.deepStrictEqual(
+      a.works.slice(works).flatMap((work) => work.entries.map(({ index }) => index)),
+      [2, 3]
+    )
     a.wait(10).step({ _tag: "Campaign" })
     assert.strictEqual(a.raft.role, "preCandidate")
   })
@@ -85,7 +96,7 @@ describe("damage, with a leader", () => {
     assert.deepStrictEqual([kinds(a), a.raft.snapshot().damaged], [[1, 2, 2, 5], []])
   })
 
-  it("two holes, the second one still open: acknowledged up to before it", () => {
+  it("two holes, the second one still open: the first is closed, the second is told", () => {
     const a = damaged(
       [1, 2, 2, 2, 2, 2],
       [
@@ -93,7 +104,8 @@ describe("damage, with a leader", () => {
         { from: 5, to: 5 }
       ]
     )
-    assert.deepInclude(a.receive(append(2, 1, 1, [command(2, 2), command(3, 2)]))[0], { ok: true, index: 3 })
+    const [answer] = a.receive(append(2, 1, 1, [command(2, 2), command(3, 2)]))
+    assert.deepInclude(answer, { damaged: true, index: 4, hintIndex: 4 })
     assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 5, to: 5 }])
     assert.deepInclude(a.receive(append(2, 6, 2))[0], { damaged: true, hintIndex: 4 })
   })
@@ -134,17 +146,15 @@ describe("damage, without a leader", () => {
     commit
   })
 
-  it("asks every member, up to the intact entry after the hole, once an election timeout", () => {
+  it("asks every member, from the entry before the hole to the one after it, once an election timeout", () => {
     const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 3 }])
-    a.tick(12)
+    a.tick(9)
     assert.deepStrictEqual(
       a.takeOf("EntriesWanted").map(({ fromIndex, to, toIndex }) => [to, fromIndex, toIndex]),
       [
-        ["b", 2, 4],
-        ["c", 2, 4],
-        ["b", 2, 4],
-        ["c", 2, 4]
-      ].slice(0, 4)
+        ["b", 1, 4],
+        ["c", 1, 4]
+      ]
     )
   })
 
@@ -159,7 +169,7 @@ describe("damage, without a leader", () => {
     a.receive(found(log(1, 2, 2, 2, 2).slice(3)))
     assert.deepStrictEqual([kinds(a), a.raft.snapshot().damaged], [[1, 0, 0, 2, 2], [{ from: 2, to: 3 }]])
     a.tick(12)
-    assert.deepInclude(a.takeOf("EntriesWanted")[0], { fromIndex: 2, toIndex: 4 })
+    assert.deepInclude(a.takeOf("EntriesWanted")[0], { fromIndex: 1, toIndex: 4 })
     a.receive(found(log(1, 2, 2, 2).slice(1)))
     assert.deepStrictEqual(a.raft.snapshot().damaged, [])
   })
@@ -172,14 +182,20 @@ describe("damage, without a leader", () => {
     a.receive(found([command(2, 2), command(3, 2), command(4, 3)], 2))
     assert.deepStrictEqual([kinds(a), a.raft.snapshot().damaged], [[1, 2, 0, 2, 2], [{ from: 3, to: 3 }]])
     a.receive(found([command(3, 2), command(4, 3)], 3))
+    assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 3, to: 3 }], "on what do these stand?")
+    a.receive(found([command(2, 2), command(3, 2), command(4, 3)], 3))
     assert.deepStrictEqual(
       a.raft.snapshot().damaged,
       [{ from: 4, to: 3 }],
       "filled; what follows may be of another branch"
     )
     a.tick(12)
-    assert.deepInclude(a.takeOf("EntriesWanted")[0], { fromIndex: 4, toIndex: 4 })
+    assert.deepInclude(a.takeOf("EntriesWanted")[0], { fromIndex: 3, toIndex: 4 })
     a.receive(found([command(4, 2)], 3))
+    assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 4, to: 3 }])
+    a.receive(found([command(3, 1), command(4, 2)], 3))
+    assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 4, to: 3 }], "not of one log with what was filled")
+    a.receive(found([command(3, 2), command(4, 2)], 3))
     assert.deepStrictEqual(a.raft.snapshot().damaged, [])
   })
 
@@ -201,7 +217,7 @@ describe("damage, without a leader", () => {
     assert.deepStrictEqual(wanted(a, 5, 9), [5])
     assert.deepStrictEqual(wanted(a, 7, 9), [])
     const bytes = new Server({ log: [1, 2, 2, 2, 2], limits: { appendBytesMax: 60 } })
-    assert.deepStrictEqual(wanted(bytes, 1, 4), [4])
+    assert.deepStrictEqual(wanted(bytes, 1, 4), [3, 4], "two entries always fit")
     const holed = damaged(
       [1, 2, 2, 2, 2],
       [
@@ -262,18 +278,33 @@ describe("damage and snapshots", () => {
     assert.deepStrictEqual([a.raft.firstIndex, kinds(a), a.raft.snapshot().damaged], [5, [2], []])
   })
 
-  it("a snapshot that ends inside of the hole leaves the rest of it", () => {
-    const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 4 }])
-    assert.isTrue(install(a, 3, 2))
-    assert.deepStrictEqual([kinds(a), a.raft.snapshot().damaged], [[0, 2], [{ from: 4, to: 4 }]])
+  it("a snapshot that ends inside of the hole: nothing says that the rest belongs to it, and no vote before a leader's log is here", () => {
+    for (const index of [2, 3]) {
+      const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 3 }])
+      assert.isFalse(install(a, index, 2))
+      assert.deepStrictEqual([a.raft.lastIndex, a.raft.snapshot().damaged, a.raft.recoverTo], [index, [], 5])
+      a.wait(10)
+      assert.deepInclude(a.receive(vote(4, 9, 3, "c"))[0], { granted: false })
+      a.receive(append(5, index, 2, log(1, 2, 2, 2, 2).slice(index)))
+      assert.strictEqual(a.raft.recoverTo, 0)
+    }
   })
 
-  it("a snapshot that ends with the hole: what follows is to be confirmed", () => {
+  it("a leader that goes on after such a snapshot may have a shorter log: its end is enough", () => {
     const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 3 }])
-    assert.isTrue(install(a, 3, 2))
-    assert.deepStrictEqual([kinds(a), a.raft.snapshot().damaged], [[2, 2], [{ from: 4, to: 3 }]])
-    a.receive(append(3, 3, 2, [command(4, 2)]))
-    assert.deepStrictEqual(a.raft.snapshot().damaged, [])
+    install(a, 3, 2)
+    a.receive(heartbeat(3, { lastIndex: 4 }))
+    a.receive(append(3, 3, 2, [command(4, 3)]))
+    assert.strictEqual(a.raft.recoverTo, 0)
+  })
+
+  it("an answer to a damaged node never crosses the end of a hole of the answerer: its two sides may be of two logs", () => {
+    const a = damaged([1, 2, 2, 2, 2], [{ from: 2, to: 3 }])
+    const entries = log(1, 2, 2, 2, 2)
+    a.receive(append(2, 1, 1, entries.slice(1, 3)))
+    assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 4, to: 3 }])
+    const [answer] = a.receive({ _tag: "EntriesWanted", from: "b", to: "a", term: 2, fromIndex: 1, toIndex: 5 })
+    assert.deepStrictEqual(answer?._tag === "EntriesFound" ? answer.entries.map(({ index }) => index) : [], [4, 5])
   })
 
   it("a snapshot that contradicts the log replaces it with its holes", () => {
