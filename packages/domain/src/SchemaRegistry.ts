@@ -87,7 +87,11 @@ export class Registration {
     })
     this.open = EffectModule.map(
       Operation.make(options.store, `${name}.open`, (tx) => ({ store: tx.store, opened: this.#register(tx) })),
-      ({ opened, store }) => void this.#opened.set(store, opened)
+      ({ opened, store }) => {
+        this.#opened.set(store, opened)
+        // Opened again, e.g. because the store came back in another life: what it said before is void.
+        this.#lastStore = undefined
+      }
     )
   }
 
@@ -99,12 +103,6 @@ export class Registration {
     this.#lastStore = store
     this.#last = opened
     return opened
-  }
-
-  /** Forgets what `store` said, e.g. because it came back in another life: the next operation looks again. */
-  forget(store: object): void {
-    this.#opened.delete(store)
-    this.#lastStore = undefined
   }
 
   #register(tx: TxView): Opened {

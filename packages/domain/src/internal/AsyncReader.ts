@@ -149,8 +149,14 @@ export class AsyncReader implements Reader {
 
   /** Lets a reply join the snapshot. */
   private take(attempt: Attempt, want: Want, reply: ReadReply): Effect.Effect<void, StoreError> {
-    if (attempt.version < 0) attempt.version = reply.version
-    else if (reply.version !== attempt.version) {
+    if (attempt.version < 0) {
+      attempt.version = reply.version
+      // What was opened in another life of the store was perhaps lost: the attempt begins again, by opening it anew.
+      if (this.engine.noticeEpoch(reply.version)) {
+        attempt.stale ??= { keys: [], ranges: [], local: false }
+        return Effect.void
+      }
+    } else if (reply.version !== attempt.version) {
       const { changed } = reply
       if (changed === undefined || changed === "unknown") return this.moveAndFetch(attempt, want)
       if (touches(changed, want)) {

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Backend, SyncLane } from "../Backend.ts"
 import type { CommitId, Outcome } from "../core/Commit.ts"
 import type { Limits } from "../core/Limits.ts"
-import type { Version } from "../core/Version.ts"
+import { epochOf, type Version } from "../core/Version.ts"
 import type { StoreError } from "../StoreError.ts"
 import type { Journal } from "../core/Journal.ts"
 import { AsyncReader } from "./AsyncReader.ts"
@@ -94,6 +94,7 @@ export class Engine {
   lastVersion: Version = -1
   foreignVersion: Version = -1
   private readonly opened = new Set<object>()
+  private epoch = -1
   private watching = false
 
   constructor(
@@ -176,7 +177,21 @@ export class Engine {
   }
 
   setOpen(opening: object): void {
+    if (this.sync !== undefined) this.noticeEpoch(this.sync.version())
     this.opened.add(opening)
+  }
+
+  /**
+   * A version as the store names it. `true` when it is of a new life of the store, which may have lost what was opened: then
+   * everything is opened again before its next operation.
+   */
+  noticeEpoch(version: Version): boolean {
+    const epoch = epochOf(version)
+    if (epoch <= this.epoch) return false
+    const isAnother = this.epoch >= 0
+    this.epoch = epoch
+    if (isAnother) this.opened.clear()
+    return isAnother
   }
 
   /** After an own commit took effect at `version`. */

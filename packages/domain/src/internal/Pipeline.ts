@@ -314,6 +314,7 @@ export class Pipeline {
         }
       case "TooOld":
         this.engine.lastVersion = Math.max(this.engine.lastVersion, reply.version)
+        this.engine.noticeEpoch(reply.version)
         return { _tag: "Stale", stale: { keys: [], ranges: [], local: false } }
       case "Refused":
         return { _tag: "Failed", error: refusedError(reply) }

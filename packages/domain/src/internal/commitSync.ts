@@ -45,6 +45,7 @@ const settle = (engine: Engine, attempt: Attempt, reply: Reply): StoreError.Stor
       attempt.stale = { keys: reply.keys, ranges: reply.ranges, local: engine.isLocalSince(attempt.version) }
       return undefined
     case "TooOld":
+      engine.noticeEpoch(reply.version)
       attempt.stale = { keys: [], ranges: [], local: false }
       return undefined
     case "Refused":

@@ -8,6 +8,7 @@ import { Backend } from "../../src/Backend.ts"
 import { encode } from "../../src/core/KeyCodec.ts"
 import { prefixEnd } from "../../src/core/Key.ts"
 import { schemaNumberOf } from "../../src/core/ValueCodec.ts"
+import * as Version from "../../src/core/Version.ts"
 import * as DCounter from "../../src/DCounter.ts"
 import * as DMap from "../../src/DMap.ts"
 import * as DQueue from "../../src/DQueue.ts"
@@ -150,6 +151,42 @@ describe("schemas of a collection", () => {
     expect(seen[1]._tag).toBe("SchemaMismatch")
     expect(seen[1].message).toContain("value.age: the field is gone")
     expect(seen[2]).toEqual(seen[0])
+  })
+
+  it("are registered again in another life of the store that lost them, before the first value is written there", async () => {
+    const map = DMap.make("m", { key, value: V1 })
+    const ref = DRef.make("r", { value: Schema.Number, initial: 0 })
+    const blindThenRead = Tx.transact(Effect.andThen(ref.set(1), map.get("k")))
+    const writes: ReadonlyArray<readonly [string, Effect.Effect<unknown, StoreError, Store>]> = [
+      ["m", map.set("k", { name: "x" })],
+      ["r", ref.set(2)],
+      ["r", blindThenRead]
+    ]
+    for (const [name, write] of writes) {
+      const lives = [MemoryBackend.make(), MemoryBackend.make({ version: Version.make(1, 0) })]
+      let life = lives[0]!
+      const layer = Layer.sync(Backend, () =>
+        Backend.of({
+          capabilities: life.capabilities,
+          read: (request) => life.read(request),
+          commit: (requests) => life.commit(requests),
+          changes: (request) => life.changes(request),
+          outcome: (id) => life.outcome(id)
+        })
+      )
+      await Effect.runPromise(
+        Effect.gen(function* () {
+          yield* map.set("k", { name: "old" })
+          yield* ref.set(1)
+          life = lives[1]!
+          yield* write
+        }).pipe(Effect.provide(Store.layer(layer)))
+      )
+      const schema = lives[1]!.sync!.cell(encode([null, "schema", name, 1]))
+      expect(schema, name).toBeDefined()
+      const [entry] = lives[1]!.sync!.range({ start: encode([name, true]), end: prefixEnd(encode([name, true])) })
+      expect(schema!.version).toBeLessThan(entry!.cell.version)
+    }
   })
 
   it("are opened by many programs at once without a loss", async () => {
