@@ -30,8 +30,9 @@ interface Caught {
   readonly seconds: number
 }
 
-/** A mutated test may hang: that is caught, too. */
+/** A mutated test may hang: that is caught, too. So a test must take much less than this when it passes. */
 const runMillisMax = 60_000
+const passMillisMax = 30_000
 
 const load = (): ReadonlyArray<Mutation> =>
   Fs.globSync("packages/*/test/mutations/*.json", { cwd: root })
@@ -173,7 +174,11 @@ const copy = copyTree()
 process.on("exit", () => Fs.rmSync(copy, { recursive: true, force: true }))
 
 for (const test of new Set(mutations.map((mutation) => mutation.test))) {
+  const started = performance.now()
   const failed = await runTest(copy, test)
+  const millis = performance.now() - started
+  if (failed === "" && millis > passMillisMax)
+    throw new Error(`${test} takes ${Math.round(millis)} ms: name a shorter one`)
   if (failed !== "") throw new Error(`without any mutation, ${test} fails: ${failed}`)
 }
 const caught: Array<Caught> = []
