@@ -106,6 +106,11 @@ const collect = (node: Node, places: Array<Place>): void => {
   )
     return
   places.push(...placesOf(node))
+  // The text of an invariant is made when it is broken: no run of correct code reaches it.
+  if (node.type === "CallExpression" && (node["callee"] as Node)["name"] === "invariant") {
+    for (const argument of (node["arguments"] as ReadonlyArray<Node>).slice(0, 2)) collect(argument, places)
+    return
+  }
   for (const key in node) {
     const child = node[key]
     if (Array.isArray(child)) {

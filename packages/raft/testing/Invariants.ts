@@ -46,6 +46,8 @@ interface Seen {
   commit: Index
   applied: Index
   durable: Index
+  /** A snapshot of this index is replacing the log: the disk may be ahead of the core. */
+  installing: Index
   isLeader: boolean
   configuration: Configuration
 }
@@ -106,6 +108,7 @@ export class RaftInvariants {
       commit: raft.commit,
       applied: raft.applied,
       durable: raft.durableIndex,
+      installing: 0,
       isLeader: false
     })
   }
@@ -113,6 +116,8 @@ export class RaftInvariants {
   /** Looks at a turn's work before it is carried out. */
   ready(node: ObservedNode, output: Output): void {
     for (const message of output.messages) this.sent(node, message)
+    const seen = this.seen.get(node.id)
+    if (seen !== undefined && output.install !== undefined) seen.installing = output.install.meta.index
     const { persist } = output
     if (persist !== undefined) for (const entry of persist.entries) this.appended(node, entry)
     for (const entry of output.committed) this.commits(node, entry)
@@ -426,6 +431,7 @@ export class RaftInvariants {
     const durableTerm = raft.termOf(raft.durableIndex)
     invariant(
       raft.durableIndex <= seen.durable ||
+        seen.installing > raft.snapshotIndex ||
         durableTerm === undefined ||
         raft.durableIndex <= 1 ||
         node.durable.holds(raft.durableIndex, durableTerm),

@@ -11,6 +11,19 @@ const stragglers = { stragglers: 0.1, stragglerMaxMicros: 3_000_000 }
 const smallLogs = { snapshotEntries: 3, keepEntries: 0, keepBytes: 0 }
 const parts = { entryBytesMax: 16, commandBytesMax: 1 << 20, uncommittedBytesMax: 1 << 20, uncommittedEntriesMax: 4096 }
 
+/** Old leaders write much that is lost, and appends come in small pieces, late and out of order. */
+const divergent: Overrides = {
+  network: { reordering: 0.5, stragglers: 0.05, stragglerMaxMicros: 300_000, doubling: 0.1, delayMaxMicros: 50_000 },
+  limits: {
+    appendEntriesMax: 1,
+    windowMessages: 8,
+    windowBytes: 1 << 20,
+    uncommittedEntriesMax: 4096,
+    requestsMax: 1024
+  },
+  clients: { count: 4, outstanding: 6, thinkMicros: 20_000, reads: 0 }
+}
+
 const only = (faults: Overrides["faults"], rest: Overrides = {}): Overrides => ({
   onlyThese: true,
   faults: faults ?? {},
@@ -35,8 +48,8 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "old-replies-counted": only({ partition: 15, campaign: 20, crash: 5 }, { nodes: 3, network: stragglers }),
   "removed-voter-never-campaigns": only({ membership: 20, crash: 15, partition: 10 }, { aim: 0.8 }),
   "leader-counts-unsynced": only({ crash: 10, diskSlow: 10 }),
-  "acknowledged-too-far": only({ partition: 15, campaign: 10, crash: 5 }, { limits: { appendEntriesMax: 1 } }),
-  "committed-too-far": only({ partition: 15, campaign: 10, crash: 5 }, { limits: { appendEntriesMax: 1 } }),
+  "acknowledged-too-far": only({ partition: 15, flap: 10 }, divergent),
+  "committed-too-far": only({ partition: 15, flap: 10 }, divergent),
   "previous-entry-unchecked": only({ partition: 15, campaign: 10, crash: 5 }),
   "answer-to-earlier-life": only(
     { crash: 20 },
@@ -44,6 +57,7 @@ export const aims: Readonly<Record<string, Overrides>> = {
   ),
   "read-before-term-commit": only({ campaign: 20, transfer: 10, partition: 5 }, { clients: reads }),
   "read-before-apply": only({ partition: 10, crash: 10 }, { clients: reads, limits: { applyEntriesMax: 1 } }),
+  "read-joins-old-round": only({ partition: 15, pause: 10 }, { clients: reads }),
   "read-of-earlier-life": only({ crash: 20 }, { network: stragglers, clients: reads }),
   "lease-from-receipt": only(
     { slowLink: 20, clog: 10, partition: 10, pause: 10 },

@@ -35,8 +35,8 @@ export const replication: ReadonlyArray<Mutation> = [
     "a follower acknowledges its whole log instead of what the append has matched",
     "paper 5.3; RAFT.md pitfalls",
     follower,
-    "  acknowledge(s, message, last)\n",
-    "  acknowledge(s, message, log.lastIndex)\n"
+    "  if (open === undefined) acknowledge(s, message, last)\n",
+    "  if (open === undefined) acknowledge(s, message, log.lastIndex)\n"
   ),
   one(
     "committed-too-far",
@@ -157,7 +157,7 @@ export const replication: ReadonlyArray<Mutation> = [
     "a leader whose disk hangs goes on leading",
     "hashicorp/raft 503, 612, 666; RAFT.md 1.9",
     "src/core/Timers.ts",
-    `  if (hung && s.role === "leader") stepAside(s)\n  else if`,
-    "  if"
+    `  if (hung && s.role === "leader") stepAside(s)\n`,
+    `  if (hung && s.role === "leader") return\n`
   )
 ]

@@ -10,16 +10,16 @@ export const snapshotsAndSessions: ReadonlyArray<Mutation> = [
     "a log that contradicts an installed snapshot is kept after it",
     "paper, figure 13, step 7; etcd 13766",
     receive,
-    "meta.index <= s.log.lastIndex && (term === meta.term || damaged)",
-    "meta.index <= s.log.lastIndex"
+    "meta.index <= s.log.lastIndex && term === meta.term && !inHole",
+    "meta.index <= s.log.lastIndex && term >= 0 && !inHole"
   ),
   one(
     "install-drops-good-log",
     "an installed snapshot deletes acknowledged entries that follow it",
     "paper, figure 13, step 6",
     receive,
-    "meta.index <= s.log.lastIndex && (term === meta.term || damaged)",
-    "meta.index < 0 && (term === meta.term || damaged)"
+    "meta.index <= s.log.lastIndex && term === meta.term && !inHole",
+    "meta.index < 0 && term === meta.term && !inHole"
   ),
   one(
     "old-snapshot-installed",

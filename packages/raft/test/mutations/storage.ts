@@ -62,24 +62,24 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "a node acknowledges appends beyond an unreadable entry",
     "CTRL/PAR",
     "src/core/Follower.ts",
-    "  if (hole !== undefined && message.prevIndex >= hole.from) {",
-    "  if (hole !== undefined && message.prevIndex < 0) {"
+    "  if (hole !== undefined && message.prevIndex >= hole.from) return refuseForDamage(s, message, hole)\n",
+    ""
   ),
   one(
     "repair-takes-uncommitted",
     "an unreadable entry is replaced by a peer's that nobody has committed",
     "CTRL/PAR: only committed entries are safe to take",
     repair,
-    "    if (!anchored && entry.index > message.commit) continue\n",
-    ""
+    " || entry.index > message.commit) continue\n",
+    ") continue\n"
   ),
   one(
     "repair-unconfirmed",
     "a mended entry counts before anything proves that it is the one that stood there",
     "CTRL/PAR",
     repair,
-    "  if (whole && (anchored || hole.to >= log.lastIndex)) {",
-    "  if (whole || filled > 0) {"
+    "if (hole.from > hole.to && (hole.to >= s.log.lastIndex || hole.to < s.commit)) finish(s, hole)",
+    "if (hole.from > hole.to) finish(s, hole)"
   ),
   one(
     "old-disk-unnoticed",
