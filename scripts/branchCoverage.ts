@@ -158,20 +158,25 @@ const countAt = (ranges: ReadonlyArray<Range>, position: number): number => {
 export class BranchCoverage {
   private readonly session = new Session()
   private readonly matches: (file: string) => boolean
+  private readonly known = new Map<string, ReturnType<typeof branchesOf>>()
 
   constructor(matches: (file: string) => boolean) {
     this.matches = matches
   }
 
-  /** Must be called before the files are imported: code that ran earlier is not counted. */
-  async start(): Promise<void> {
+  /**
+   * Enumerates the branches of `files` as they stand now, and begins to count. Must be called before they are imported: code that
+   * ran earlier is not counted.
+   */
+  async start(files: ReadonlyArray<string>): Promise<void> {
+    for (const file of files.filter(this.matches)) this.known.set(file, branchesOf(file))
     this.session.connect()
     await this.session.post("Profiler.enable")
     await this.session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true })
   }
 
-  /** Ends counting and gives every branch with its count; `files` adds those that were never loaded. */
-  async stop(files: ReadonlyArray<string>): Promise<ReadonlyArray<Branch>> {
+  /** Ends counting and gives every branch with its count, those of files that were never loaded too. */
+  async stop(): Promise<ReadonlyArray<Branch>> {
     const { result } = await this.session.post("Profiler.takePreciseCoverage")
     await this.session.post("Profiler.stopPreciseCoverage")
     this.session.disconnect()
@@ -185,9 +190,8 @@ export class BranchCoverage {
           script.functions.flatMap((fn) => fn.ranges)
         )
     }
-    return files.filter(this.matches).flatMap((file) => {
+    return [...this.known].flatMap(([file, { branches, places }]) => {
       const own = ranges.get(file) ?? []
-      const { branches, places } = branchesOf(file)
       places.forEach((place, i) => {
         const branch = branches[i] as Branch
         branch.count = countAt(own, place.at) - (place.minus === undefined ? 0 : countAt(own, place.minus))

@@ -228,7 +228,10 @@ const main = async (): Promise<void> => {
     }
   }
   const coverage = args.coverage === true ? new BranchCoverage((file) => file.startsWith(coreFolder)) : undefined
-  await coverage?.start()
+  const coreFiles = readdirSync(coreFolder)
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(coreFolder, name))
+  await coverage?.start(coreFiles)
   const workers = coverage === undefined ? Number(args.workers ?? 1) : 1
   if (workers > 1) await runInWorkers(workers, progress)
   else await runHere(progress)
@@ -254,8 +257,7 @@ const main = async (): Promise<void> => {
       `${(campaign.simulatedMicros / 60e6 / minutes()).toFixed(0)} by the clock on the wall`
   )
   if (coverage !== undefined) {
-    const files = readdirSync(coreFolder).filter((name) => name.endsWith(".ts"))
-    await printCoverage(await coverage.stop(files.map((name) => join(coreFolder, name))))
+    await printCoverage(await coverage.stop())
   }
   if (args.json === true) {
     const { checks, faults, messages, seeds, simulatedMicros, steps, timesReal, transitions } = campaign

@@ -5,7 +5,7 @@
 import type { Applied, ApplyContext, StateMachine } from "../../src/core/Surface.ts"
 import type { Configuration, Entry, Message, NodeId, Output, RaftEvent, SnapshotMeta } from "../../src/core/Types.ts"
 import { decodeMessage, encodeMessage } from "../../src/core/Codec.ts"
-import { renderEvent, renderMessage, renderOutput } from "../../src/core/Render.ts"
+import { renderMessage, renderOutput, renderView } from "../../src/core/Render.ts"
 import { type Driver, startDriver } from "../../src/Driver.ts"
 import type { ObservedNode } from "../Invariants.ts"
 import { hashBytes, Machine } from "./Machine.ts"
@@ -121,7 +121,7 @@ export class SimNode {
         if (driver instanceof Error) return this.ended(driver)
         this.driver = driver
         this.world.invariants.started(observed)
-        this.world.trace?.(kernel.now, this.id, () => `starts, life ${life}, ${describe(driver)}`)
+        this.world.trace?.(kernel.now, this.id, () => `starts, life ${life}: ${this.describe()}`)
         this.timer(life)
       }
     )
@@ -203,15 +203,15 @@ export class SimNode {
         invariants.ready(observed, output)
         if (output.snapshotWanted > 0) world.opportunity("compaction", this)
         if (trace !== undefined) {
-          // Messages and events have their own lines; the object is reused, so its text is made now.
-          const rest = renderOutput({ ...output, messages: [], events: [], committed: [] })
+          // Messages have their own lines; the object is reused, so its text is made now.
+          const rest = renderOutput({ ...output, messages: [] })
           for (const line of rest) trace(kernel.now, this.id, () => line)
         }
       },
       applied: (entry: Entry, applied: Applied) => {
         invariants.applied(observed, entry.index, this.machine.chain)
         world.transitions.add(`applied ${entry.kind} ${applied._tag}`)
-        trace?.(kernel.now, this.id, () => `applies ${entry.index}.${entry.term} ${entry.kind}: ${applied._tag}`)
+        trace?.(kernel.now, this.id, () => `applied ${entry.index}: ${applied._tag}`)
       },
       restored: (index: number) => {
         invariants.restored(observed, index, this.machine.chain)
@@ -231,7 +231,6 @@ export class SimNode {
     const { world } = this
     world.invariants.event(observed, event)
     world.transitions.add(event._tag)
-    world.trace?.(world.kernel.now, this.id, () => renderEvent(event))
     if (event._tag === "RoleChanged" && event.role === "leader") world.opportunity("freshLeader", this)
     if (event._tag === "ConfigurationChanged") {
       if (event.configuration.outgoing.length > 0) {
@@ -279,7 +278,7 @@ export class SimNode {
   /** The process dies; its disk keeps what was durable and perhaps more. */
   crash(): void {
     const { id, world } = this
-    world.fault("crash", id, () => `${this.disk.pending} calls in flight`)
+    world.fault("crash", id, () => `${this.disk.pending} calls in flight; ${this.describe()}`)
     this.halt()
     // Its connections break, which some peers notice.
     for (const node of world.nodes) {
@@ -319,6 +318,10 @@ export class SimNode {
     this.world.name(this.id, this.place)
   }
 
+  private describe(): string {
+    return this.driver === undefined ? "not running" : renderView(this.driver.raft.snapshot()).join("; ")
+  }
+
   private send(message: Message): void {
     const { world } = this
     world.messages.add(message._tag)
@@ -338,9 +341,4 @@ export class SimNode {
     world.trace?.(world.kernel.now, this.id, () => `<- ${message.from} ${message._tag} of term ${message.term}`)
     driver.receive(message)
   }
-}
-
-const describe = (driver: Driver): string => {
-  const { commit, lastIndex, term, vote } = driver.raft
-  return `term ${term}, vote ${String(vote)}, last ${lastIndex}, commit ${commit}`
 }
