@@ -154,7 +154,10 @@ export const parse = (text: string): History =>
 const parseOp = (text: string): Op => {
   const match = opPattern.exec(text)
   if (match === null) throw new SyntaxError(`not an operation: ${text}`)
-  const [, f, key, value] = match as unknown as readonly [string, Op["f"], string, string]
+  const key = match[2]!
+  const value = match[3]!
+  // The pattern admits nothing else.
+  const f = match[1] as Op["f"]
   if (f === "list") return { f, key, value: value.slice(1, -1).split(" ").filter(Boolean).map(Number) }
   if (f === "read") return { f, key, value: value === "null" ? null : Number(value) }
   return { f, key, value: Number(value) }

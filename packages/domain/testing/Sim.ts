@@ -67,6 +67,7 @@ export class Sim implements Scheduler.Scheduler {
   /** The program under this scheduler, clock and randomness; fibers that it forks inherit them. */
   provide<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return program.pipe(
+      Random.withSeed(this.#seed),
       Effect.provideService(Clock.Clock, this.clock),
       Effect.provideService(Scheduler.Scheduler, this)
     )

@@ -82,3 +82,20 @@ describe("serializability", () => {
     }
   })
 })
+
+it("one seed gives one history, faults, back-offs and all", async () => {
+  const run = async (seed: number) => {
+    const faults = FaultyBackend.make({ seed, rates: FaultyBackend.badNetwork })
+    const workload = Workloads.register("registers", { keys: 2 })
+    const { history } = await runOn(faults.layer(MemoryBackend.layer()), workload, {
+      seed,
+      clients: 6,
+      transactions: 40,
+      faults
+    })
+    return { history, counts: faults.counts }
+  }
+  const first = await run(1)
+  expect(await run(1)).toEqual(first)
+  expect((await run(2)).history).not.toEqual(first.history)
+})

@@ -35,7 +35,6 @@ export const brokenFeed: Lane = {
   name: "by batches with a feed that breaks",
   store: faulty({ loseWakeup: 0.25, cutFeed: 0.1, delayChange: 0.2 })
 }
-export const badNetwork: Lane = { name: "through a bad network", store: faulty(FaultyBackend.badNetwork) }
 
 /** Builds stores side by side, each from its Layer, for as long as the scope. */
 export const open = (layers: ReadonlyArray<Layer.Layer<Store>>) =>
