@@ -16,6 +16,7 @@ import { Value } from "@weft/domain/core/Value"
 import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
 import * as Seal from "./seal.ts"
+import * as SqliteError from "./sqliteError.ts"
 
 /** "Weft" in the header of the file, where `file(1)` and SQLite look for it. */
 export const applicationId = 0x57656674
@@ -257,6 +258,7 @@ const refuseBadPath = (file: string): void => {
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
 const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
+  const left = fs.statSync(`${options.path}-wal`, { throwIfNoEntry: false })
   if (pragma(db, "page_count") !== 0) judge(db, options.path)
   Seal.unseal(options.path)
   db.exec(`PRAGMA page_size = ${options.pageBytes}; PRAGMA auto_vacuum = INCREMENTAL`)
@@ -268,6 +270,7 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
   db.exec(
     "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON"
   )
+  if (left !== undefined && left.size > 0) settle(db)
   if (Number(pragma(db, "application_id")) === applicationId) return
   db.exec("BEGIN IMMEDIATE")
   try {
@@ -276,6 +279,19 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK")
     throw error
+  }
+}
+
+/**
+ * Brings a write-ahead log that a process left behind into the file. After a sync that failed, a commit may look whole in
+ * the log and be in the page cache alone, where no later sync of the log takes it to the disk; written to the file, it is.
+ */
+const settle = (db: DatabaseSync): void => {
+  try {
+    // Where others use the file this says "busy" and does nothing: then the log is theirs, and was not left behind.
+    db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()
+  } catch (error) {
+    if (!SqliteError.isBusy(error) && !SqliteError.isFull(error)) throw error
   }
 }
 
