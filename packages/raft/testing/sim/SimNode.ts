@@ -188,7 +188,13 @@ export class SimNode {
     return {
       apply: (bytes: Uint8Array, context: ApplyContext) =>
         machine.apply(bytes, context, (command) => {
-          if (life === this.life) world.invariants.executed(observed, command, context.index)
+          if (life !== this.life) return
+          try {
+            world.invariants.executed(observed, command, context.index)
+          } catch (error) {
+            // Thrown on, it would be a command that fails.
+            world.fail(error)
+          }
         }),
       snapshot: () => machine.snapshot(),
       restore: (bytes) => machine.restore(bytes)
