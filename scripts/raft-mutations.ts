@@ -135,8 +135,9 @@ const judge = async (folder: string, mutation: Mutation): Promise<Verdict> => {
     const scenarios = /CHANGED|^$/.test(text) ? changed : ["(the runner itself fails)"]
     const skip = args["aimed-only"] === true
     const general = skip ? { seeds: undefined, rule: "" } : await simulate(folder, undefined, seedsMax)
-    const aimed =
-      mutation.aimed === undefined ? { seeds: undefined, rule: "" } : await simulate(folder, mutation.aimed, aimedMax)
+    // Aimed seeds where the general ones were not enough, or where nothing else shows that the place is reached.
+    const wanted = mutation.aimed !== undefined && (general.seeds === undefined || scenarios.length === 0)
+    const aimed = wanted ? await simulate(folder, mutation.aimed, aimedMax) : { seeds: undefined, rule: "" }
     return { mutation, scenarios, seeds: general.seeds, aimedSeeds: aimed.seeds, rule: general.rule || aimed.rule }
   } finally {
     restore()
@@ -196,6 +197,8 @@ const main = async (): Promise<void> => {
         const verdict = await judge(folder, mutation)
         verdicts.set(mutation.id, verdict)
         console.log(describe(verdict))
+        // As far as it is known: a run that is cut short leaves what it found.
+        if (args.table === true) writeTable(chosen.flatMap(({ id }) => verdicts.get(id) ?? []))
       }
     } finally {
       rmSync(folder, { recursive: true, force: true })
@@ -205,7 +208,6 @@ const main = async (): Promise<void> => {
   const ordered = chosen.flatMap(({ id }) => verdicts.get(id) ?? [])
   const caught = ordered.filter(({ aimedSeeds, seeds }) => seeds !== undefined || aimedSeeds !== undefined)
   const reached = ordered.filter(({ aimedSeeds, scenarios }) => scenarios.length > 0 || aimedSeeds !== undefined)
-  if (args.table === true) writeTable(ordered)
   const seeds = ordered.map(seedsNeeded)
   console.log(
     `${ordered.length} bugs put back, ${caught.length} caught, ${reached.length} reached by a directed scenario; ` +
