@@ -71,7 +71,9 @@ export class Footprint {
   /** As a turn cell holds it: who guards, and what. */
   toValue(session: string): Value {
     const isAll = this.isAll || this.keys.size + this.ranges.length > storedMax
-    const stored = isAll ? { session } : { session, keys: [...this.keys], ranges: this.ranges.map(({ end, start }) => [start, end]) }
+    const stored = isAll
+      ? { session }
+      : { session, keys: [...this.keys], ranges: this.ranges.map(({ end, start }) => [start, end]) }
     return new Value(encodeString(JSON.stringify(stored), 0, codecBytes.json))
   }
 }
@@ -97,4 +99,5 @@ interface Stored {
   readonly ranges?: ReadonlyArray<readonly [Key, Key]>
 }
 
-const isStored = (u: unknown): u is Stored => typeof u === "object" && u !== null && "session" in u && typeof u.session === "string"
+const isStored = (u: unknown): u is Stored =>
+  typeof u === "object" && u !== null && "session" in u && typeof u.session === "string"
