@@ -34,13 +34,16 @@ export interface EngineOptions {
   readonly guardHoldMillis: number
   /** A turn cell of another process is removed after this long, by this process's clock. Default 1,000. */
   readonly turnLimitMillis: number
+  /** Commits that may wait for the batch in flight; more fail with `LimitExceeded`. Default 65,536. */
+  readonly queuedRequestsMax: number
 }
 
 export const defaultOptions: EngineOptions = {
   turnHoldMillis: 5,
   commitGraceMillis: 5_000,
   guardHoldMillis: 1_000,
-  turnLimitMillis: 1_000
+  turnLimitMillis: 1_000,
+  queuedRequestsMax: 65_536
 }
 
 /** Plain counts, for metrics and tests. */

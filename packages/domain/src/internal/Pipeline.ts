@@ -78,6 +78,22 @@ export class Pipeline {
     wake?.()
   }
 
+  /** Why no further request is taken now; `undefined` while there is room. */
+  get overload(): StoreError.StoreError | undefined {
+    const max = this.engine.options.queuedRequestsMax
+    if (this.queue.length < max) return undefined
+    return StoreError.make(
+      new StoreError.LimitExceeded({
+        message:
+          `${max} commits of this process wait for the store already; nothing was written. ` +
+          "Run fewer transactions at once, or raise queuedRequestsMax.",
+        limit: "queuedRequestsMax",
+        max,
+        actual: this.queue.length + 1
+      })
+    )
+  }
+
   /** Takes a request back that was not sent yet; `false` when it is too late. */
   withdraw(pending: Pending): boolean {
     if (pending.status !== "queued") return false

@@ -50,6 +50,11 @@ export const submit = (
       resume(Effect.succeed({ _tag: "HeldBack" }))
       return undefined
     }
+    const { overload } = pipeline
+    if (overload !== undefined) {
+      resume(Effect.succeed({ _tag: "Failed", error: overload }))
+      return undefined
+    }
     const atMillis = transacting.clock().currentTimeMillisUnsafe()
     const pending = pipeline.enqueue(attempt, writes, atMillis)
     // The next in turn may build on the overlay from here on.

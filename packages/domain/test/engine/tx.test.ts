@@ -412,6 +412,24 @@ describe("retry policies", () => {
     expect([n, told]).toEqual([5, 1])
   })
 
+  it("more commits than may wait for the store fail with the limit's name", async () => {
+    const slow = later(MemoryBackend.make())
+    const backend = {
+      ...slow,
+      commit: (requests: Parameters<typeof slow.commit>[0]) => Effect.delay(slow.commit(requests), 20)
+    }
+    const layer = Store.layer(Layer.succeed(Backend, backend), { queuedRequestsMax: 2 })
+    const results = await Effect.runPromise(
+      Effect.all(
+        Array.from({ length: 5 }, (_, i) => Effect.result(raw.set(`k${i}`, 1))),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.provide(layer))
+    )
+    const failed = results.flatMap((result) => (result._tag === "Failure" ? [result.failure.reason] : []))
+    expect(failed.length).toBe(3)
+    expect(failed[0]).toMatchObject({ _tag: "LimitExceeded", limit: "queuedRequestsMax", max: 2, actual: 3 })
+  })
+
   it("backend down is Unavailable at once, never a conflict (bad case 3)", async () => {
     const inner = later(MemoryBackend.make())
     const down = Effect.fail(
