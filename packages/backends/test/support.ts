@@ -7,11 +7,17 @@ import type { Backend } from "@weft/domain/Backend"
 import type { CommitRequest, Write } from "@weft/domain/core/Commit"
 import { Value } from "@weft/domain/core/Value"
 
+const directoryIn = (parent: () => string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => fs.mkdtempSync(path.join(parent(), "weft-file-"))),
+    (dir) => Effect.sync(() => fs.rmSync(dir, { recursive: true, force: true }))
+  )
+
 /** A directory that is gone with the scope. */
-export const directory = Effect.acquireRelease(
-  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "weft-file-"))),
-  (dir) => Effect.sync(() => fs.rmSync(dir, { recursive: true, force: true }))
-)
+export const directory = directoryIn(os.tmpdir)
+
+/** The same in memory where there is such a place: for tests to which the speed of a disk's syncs says nothing. */
+export const memoryDirectory = directoryIn(() => (fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir()))
 
 export const value = (text: string): Value => new Value(new TextEncoder().encode(`\x00\x00\x00${text}`))
 export const textOf = (value: Value | undefined): string | undefined =>

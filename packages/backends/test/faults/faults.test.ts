@@ -4,14 +4,12 @@
  * by a typed error. Short: each kind of fault once, at places drawn from a seed; full: many places of each.
  */
 import { spawnSync } from "node:child_process"
-import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as FileBackend from "../../src/FileBackend.ts"
-import { client } from "../support.ts"
+import { client, memoryDirectory } from "../support.ts"
 import { prng } from "../murder/prng.ts"
 import { calls, countCalls, judge, runUnderFault, type Fault, type Journal, type Verdict } from "./faults.ts"
 
@@ -22,14 +20,6 @@ const placesPerKind = isFull ? 25 : 1
 const hangMillis = isFull ? 30_000 : 2_000
 const hasStrace = spawnSync("strace", ["-V"]).status === 0
 const replay = `replay: WEFT_SEED=${seed}${isFull ? " WEFT_SCALE=full" : ""} npx vitest run packages/backends/test/faults`
-
-/** In memory where that is possible: what the real disk does is of no interest here, and it is slow. */
-const directory = Effect.acquireRelease(
-  Effect.sync(() =>
-    fs.mkdtempSync(fs.existsSync("/dev/shm") ? "/dev/shm/weft-faults-" : path.join(os.tmpdir(), "weft-faults-"))
-  ),
-  (dir) => Effect.sync(() => fs.rmSync(dir, { recursive: true, force: true }))
-)
 
 /** Places spread over a run: every kind of fault, at `placesPerKind` of its calls. */
 const faultsFor = (counts: Readonly<Record<(typeof calls)[number], number>>, random: () => number) => {
@@ -54,7 +44,7 @@ const nameOf = ({ call, injection, when }: Fault) => `${call} ${injection} at ${
 const tryFault = (journal: Journal, fault: Fault) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const file = path.join(yield* directory, "desk.weft")
+      const file = path.join(yield* memoryDirectory, "desk.weft")
       const told = yield* Effect.promise(() => runUnderFault({ file, journal, commits, fault }))
       const verdict = yield* judge(file, journal, told)
       if (verdict.wrong.length > 0) {
@@ -75,7 +65,7 @@ describe.skipIf(!hasStrace)(`a disk that fails${hasStrace ? "" : " (skipped: str
       () =>
         Effect.gen(function* () {
           const quiet = yield* Effect.scoped(
-            Effect.flatMap(directory, (dir) =>
+            Effect.flatMap(memoryDirectory, (dir) =>
               Effect.promise(() => runUnderFault({ file: path.join(dir, "desk.weft"), journal, commits }))
             )
           )
@@ -103,7 +93,7 @@ describe.skipIf(!hasStrace)(`a disk that fails${hasStrace ? "" : " (skipped: str
     () =>
       Effect.scoped(
         Effect.gen(function* () {
-          const file = path.join(yield* directory, "desk.weft")
+          const file = path.join(yield* memoryDirectory, "desk.weft")
           const backend = yield* FileBackend.make({ path: file })
           yield* client(backend).set("mine", "0")
           const fault: Fault = { call: "fsync", injection: `delay_enter=${hangMillis * 1000}`, when: "9" }
