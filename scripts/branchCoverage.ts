@@ -127,6 +127,7 @@ const branchesOf = (
   const parsed = parseSync(file, source)
   if (parsed.errors.length > 0) throw new Error(`${file} does not parse: ${parsed.errors[0]?.message ?? "unknown"}`)
   const places: Array<Place> = []
+  // The parser's types are exact unions; the walk needs only what all nodes have, which `Node` says.
   collect(parsed.program as unknown as Node, places)
   const starts = [0]
   for (let i = 0; i < source.length; i++) if (source.charCodeAt(i) === 10) starts.push(i + 1)

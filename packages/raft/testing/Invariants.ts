@@ -18,6 +18,7 @@ import type {
   RaftEvent,
   Term
 } from "../src/core/Types.ts"
+import { ReplicaInvariants } from "./invariants/ReplicaInvariants.ts"
 import { invariant } from "./sim/invariant.ts"
 
 /** What a rule needs to see of a node. */
@@ -68,7 +69,7 @@ const majority = (members: ReadonlyArray<NodeId>, has: (id: NodeId) => boolean):
   return count * 2 > members.length
 }
 
-export class RaftInvariants {
+export class RaftInvariants extends ReplicaInvariants {
   /** Place `i` is index `i + 1`. */
   private readonly committed: Array<Committed> = []
   private readonly leaders = new Map<Term, NodeId>()
@@ -76,19 +77,13 @@ export class RaftInvariants {
   /** By index and term: the entry, and the term of the entry before it. */
   private readonly written = new Map<number, { readonly entry: Entry; readonly previous: Term | undefined }>()
   private readonly seen = new Map<NodeId, Seen>()
-  private readonly chains: Array<number> = []
-  private readonly snapshots = new Map<Index, number>()
-  private readonly executions = new Map<number, Index>()
-  private readonly forbidden = new Set<number>()
   private readonly nodes = new Map<NodeId, ObservedNode>()
   private highestLeaderTerm: Term = 0
   /** Highest commit index of any node; entries up to it may not have been handed out yet. */
   private highestCommit: Index = 0
-  /** Checks made so far, for reports: a run that checked nothing shows. */
-  checks = 0
 
   /** Highest index that any node knew to be committed. */
-  get commitIndex(): Index {
+  override get commitIndex(): Index {
     return this.committed.length
   }
 
@@ -258,88 +253,6 @@ export class RaftInvariants {
       () =>
         `${id} commits ${index} of term ${term}; it is durable at ${configuration.voters.filter(has)} of ` +
         `${configuration.voters}, at ${configuration.outgoing.filter(has)} of ${configuration.outgoing}`
-    )
-  }
-
-  /** Replica states are compared by their chains: one number per applied entry. */
-  applied(node: ObservedNode, index: Index, chain: number): void {
-    this.checks++
-    const known = this.chains[index]
-    if (known === undefined) this.chains[index] = chain
-    else {
-      invariant(
-        known === chain,
-        "replicas that applied the same entries have the same state (paper, 5.3)",
-        () => `${node.id} differs at applied index ${index}`
-      )
-    }
-  }
-
-  /** A snapshot and its tail are worth the whole log (paper, section 7); nothing in it was uncommitted. */
-  restored(node: ObservedNode, index: Index, chain: number): void {
-    invariant(
-      index <= this.committed.length,
-      "a snapshot contains committed entries only (paper, section 7)",
-      () => `${node.id} restores ${index}, ${this.committed.length} are committed`
-    )
-    const known = this.chains[index]
-    invariant(
-      known === undefined || known === chain,
-      "a restored snapshot is the state that the log makes (paper, section 7)",
-      () => `${node.id} restores a different state at ${index}`
-    )
-  }
-
-  /** Snapshots of one index are equal on all nodes, sessions and versions included (thesis 6.3). */
-  snapshotMade(node: ObservedNode, index: Index, hash: number): void {
-    const known = this.snapshots.get(index)
-    if (known === undefined) this.snapshots.set(index, hash)
-    invariant(
-      known === undefined || known === hash,
-      "snapshots of one index are equal, client sessions included (thesis 6.3)",
-      () => `${node.id} made another one at ${index}`
-    )
-  }
-
-  /** A command was reported as refused or superseded: it must never take effect. */
-  forbid(command: number): void {
-    if (command === 0) return
-    const known = this.executions.get(command)
-    invariant(
-      known === undefined,
-      "a request that is refused or superseded takes no effect (keyed by index and term)",
-      () => `command ${command} was executed at ${String(known)}`
-    )
-    this.forbidden.add(command)
-  }
-
-  /** A command of a session is executed at one place of the log (exactly once: thesis 6.3). */
-  executed(node: ObservedNode, command: number, index: Index): void {
-    const known = this.executions.get(command)
-    if (known === undefined) this.executions.set(command, index)
-    invariant(
-      !this.forbidden.has(command),
-      "a request that is refused or superseded takes no effect (keyed by index and term)",
-      () => `${node.id} executes command ${command} at ${index}`
-    )
-    invariant(
-      known === undefined || known === index,
-      "a command of a session is executed once (thesis 6.3)",
-      () => `${node.id} executes command ${command} at ${index}, it was executed at ${String(known)}`
-    )
-  }
-
-  /** True if the command has been executed anywhere. */
-  wasExecuted(command: number): boolean {
-    return this.executions.has(command)
-  }
-
-  /** A linearizable read sees all that was committed when it was asked for (thesis 6.4). */
-  readAnswered(node: NodeId, index: Index, commitAtCall: Index): void {
-    invariant(
-      index >= commitAtCall,
-      "a linearizable read is not older than what was committed before it (thesis 6.4)",
-      () => `${node} answers a read at ${index}; ${commitAtCall} was committed when it was asked`
     )
   }
 

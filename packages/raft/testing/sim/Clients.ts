@@ -256,7 +256,7 @@ export class SimClient {
   /** All open requests of the session: whether a copy was applied before it ended is not known any more. */
   private sessionEnded(session: number): void {
     if (session === this.session) this.session = 0
-    for (const request of [...this.requests.values()]) {
+    for (const request of Array.from(this.requests.values())) {
       if (request.session !== session || request.read !== undefined) continue
       this.finish(request, () => this.workload.histories.unknown(request.historyId, request.command))
     }

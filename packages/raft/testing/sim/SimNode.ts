@@ -80,7 +80,7 @@ export class SimNode {
   /** Starts a life. */
   start(): void {
     const { bootstrap } = this
-    const { kernel, network, options } = this.world
+    const { kernel, options } = this.world
     const life = ++this.life
     this.starting = true
     this.machine = new Machine()
