@@ -99,7 +99,8 @@ export class Members {
     this.count(configuration.voters, voters, learners)
     const force = this.random.chance(0.1)
     const addresses = this.random.chance(0.3) ? Object.fromEntries(voters.map((id) => [id, `${id}:7000`])) : {}
-    leader.driver.changeMembership({ ...this.malformed({ voters, learners }), addresses, force }, (outcome) =>
+    const asked = this.random.chance(0.05) ? this.random.pick(this.world.running()).driver : leader.driver
+    asked?.changeMembership({ ...this.malformed({ voters, learners }), addresses, force }, (outcome) =>
       this.world.transitions.add(`membership ${outcome._tag}${outcome._tag === "Refused" ? ` ${outcome.reason}` : ""}`)
     )
   }

@@ -289,7 +289,9 @@ export class Nemesis {
     const leader = this.world.leader()
     if (leader?.driver === undefined || leader.paused) return
     this.world.fault("leaderTransferred", leader.id, () => `to ${victim.id}`)
-    leader.driver.transfer(this.random.chance(0.3) ? undefined : victim.id, ({ _tag }) =>
+    // Now and then somebody asks a node that does not lead.
+    const asked = this.random.chance(0.1) && victim.driver !== undefined ? victim.driver : leader.driver
+    asked.transfer(this.random.chance(0.3) ? undefined : victim.id, ({ _tag }) =>
       this.world.transitions.add(`transfer ${_tag}`)
     )
   }

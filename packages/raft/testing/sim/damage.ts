@@ -28,12 +28,17 @@ export const damageOf = ({ disk }: SimNode, random: SeededRandom): Damage | unde
   const place = random.below(3)
   const from = place === 0 ? extent.last : place === 1 ? extent.first : random.between(extent.first, extent.last)
   const to = Math.min(extent.last, from + random.pick([0, 0, 1, 5, 1000]))
+  // Sometimes a second place of the same disk.
+  const other = random.chance(0.3) ? random.between(extent.first, extent.last) : from
   return {
     kind: "entryFlipped",
     from,
     to,
-    description: `entries ${from}..${to} of ${extent.first}..${extent.last}`,
-    inflict: () => disk.memory.damageEntries(from, to)
+    description: `entries ${from}..${to} and ${other} of ${extent.first}..${extent.last}`,
+    inflict: () => {
+      disk.memory.damageEntries(from, to)
+      disk.memory.damageEntries(other)
+    }
   }
 }
 
