@@ -25,6 +25,7 @@ import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
 import type { TxView } from "./internal/TxView.ts"
 import { giveBack } from "./QueueCells.ts"
+import { putBack } from "./TupleCells.ts"
 import { Store } from "./Store.ts"
 import type { StoreError } from "./StoreError.ts"
 
@@ -218,6 +219,8 @@ const doWills = <Id>(store: StoreKey<Id>, sid: string): Effect.Effect<void, Stor
 const doWill = (tx: TxView, willKey: Key, will: Cells.Will): void => {
   if (will.kind === "giveBack") giveBack(tx, will)
   else if (will.kind === "remove") for (const key of will.keys) tx.delete(key)
+  else if (will.kind === "ticket") tx.delete(will.prefix + LockCells.stampOf(willKey))
+  else if (will.kind === "restore") putBack(tx, will, true)
   else for (const key of LockCells.ticketKeys(will.tree, will.nodes, LockCells.stampOf(willKey))) tx.delete(key)
 }
 

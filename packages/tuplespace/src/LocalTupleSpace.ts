@@ -15,6 +15,7 @@ import { SpaceTable } from "./core/SpaceTable.ts"
 import type { Entry } from "./core/SpaceTable.ts"
 import * as Template from "./core/Template.ts"
 import type { Compiled, Match, Predicates } from "./core/Template.ts"
+import { describer } from "./internal/describer.ts"
 import { defaults } from "./TupleSpace.ts"
 import type { Definition, Interest, Leased, Notice, TupleSpace } from "./TupleSpace.ts"
 
@@ -205,7 +206,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     const waiter = this.table.wait({
       template,
       takes,
-      shown: shown.map(show),
+      shown: shown.map(Template.show),
       deliver: (entry) => settle(Effect.succeed((delivered = entry))),
       fail: (error) => settle(Effect.fail(this.predicateFailed(error)))
     })
@@ -319,31 +320,10 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
 /** The tuple, as what its template says of it: that it matched was just checked. */
 const tupleOf = <T, P>(entry: Entry<T>): Match<T, P> => entry.tuple as Match<T, P>
 
-const show = (place: unknown): unknown =>
-  place === Template.any
-    ? "any"
-    : place instanceof Template.Is
-      ? "is"
-      : place instanceof Template.Where
-        ? `where(${place.predicate})`
-        : place
-
-const describer = (schema: Schema.Constraint) => {
-  const decode = Schema.decodeUnknownExit(Schema.toType(schema as Schema.Codec<unknown>))
-  return (value: unknown): string => {
-    const exit = decode(value)
-    return Exit.isSuccess(exit)
-      ? "it decodes, but is of another type"
-      : String(exit.cause.reasons[0] && "error" in exit.cause.reasons[0] ? exit.cause.reasons[0].error : exit.cause)
-  }
-}
-
 const notifyOne = <T extends ReadonlyArray<unknown>>(listener: Listener<T>, tuple: T): void => {
   const { queue, template } = listener
-  if (template.arity !== tuple.length || !Template.isIndexableAt(tuple, template.mask)) return
-  if (!Object.is(Template.literalsOf(tuple, template.mask), template.literals)) return
   try {
-    if (!template.rest(tuple)) return
+    if (!Template.fits(template, tuple)) return
   } catch (error) {
     if (!(error instanceof Template.PredicateFailed)) throw error
     return

@@ -1,3 +1,5 @@
 /** Tuple spaces typed by Schema. */
 export * as LocalTupleSpace from "./LocalTupleSpace.ts"
+export * as StoreTupleSpace from "./StoreTupleSpace.ts"
+export type { Interest, Leased, Notice } from "./TupleSpace.ts"
 export * as TupleSpace from "./TupleSpace.ts"

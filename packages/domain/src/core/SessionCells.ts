@@ -69,7 +69,34 @@ export interface Unlock {
   readonly upgrades?: Key | undefined
 }
 
-export type Will = GiveBack | Remove | Unlock
+/** A waiting taker of a tuple space: its ticket goes when the session ends. The stamp is that of the will's key. */
+export interface Ticket {
+  readonly kind: "ticket"
+  /** The ticket's key before its stamp. */
+  readonly prefix: Key
+  /** Names the request before its stamp is known. */
+  readonly nonce: string
+}
+
+/**
+ * A tuple that was handed to a taker: when its session ends it is put back in its old place with its index entries, or,
+ * once it came back `returnsMax` times, among the dead letters.
+ */
+export interface Restore {
+  readonly kind: "restore"
+  readonly nonce: string
+  readonly inFlight: Key
+  readonly ready: Key
+  readonly dead: Key
+  /** Index entries, and the masks they are for: masks registered meanwhile must be built again. */
+  readonly index: ReadonlyArray<Key>
+  readonly masks: ReadonlyArray<Key>
+  /** All masks of the tuple's arity begin so. */
+  readonly registry: Key
+  readonly returnsMax: number
+}
+
+export type Will = GiveBack | Remove | Unlock | Ticket | Restore
 
 export const willValue = (will: Will): Value => new Value(encodeString(JSON.stringify(will), 0, codecBytes.json))
 /** Throws `RangeError` or `SyntaxError` for bytes that are no will. */

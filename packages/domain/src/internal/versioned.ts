@@ -13,6 +13,8 @@ export interface Versioned<A> {
   readonly value: A
   /** Of the commit, or of the state that was read when nothing was written. */
   readonly version: Version
+  /** Of the state that was read; what was committed after it was not seen. */
+  readonly snapshot: Version
 }
 
 /** Not inside of another transaction: its version is known at the end alone. */
@@ -20,10 +22,17 @@ export const versioned = <Id, A>(
   store: StoreKey<Id>,
   label: string,
   run: (tx: TxView) => A
+): Effect.Effect<Versioned<A>, StoreError, Id> => versionedOf(store, label, Operation.make(store, label, run))
+
+/** As `versioned`, of an operation that is there already. */
+export const versionedOf = <Id, A>(
+  store: StoreKey<Id>,
+  label: string,
+  operation: Effect.Effect<A, StoreError, Id>
 ): Effect.Effect<Versioned<A>, StoreError, Id> =>
   Effect.withFiber((fiber): Effect.Effect<Versioned<A>, StoreError, Id> => {
     if (attemptOf(fiber) !== undefined) return Effect.die(new Error(`${label} cannot run inside of a transaction`))
-    const body = Effect.flatMap(Operation.make(store, label, run), (value) =>
+    const body = Effect.flatMap(operation, (value) =>
       Effect.withFiber((inner) => {
         const { transacting, version } = attemptOf(inner)!
         return Effect.succeed({ value, transacting, snapshot: version })
@@ -31,6 +40,7 @@ export const versioned = <Id, A>(
     )
     return Effect.map(transactWith(body, { store, label }), ({ snapshot, transacting, value }) => ({
       value,
+      snapshot,
       // What a read-only transaction has seen of this process's own writes is acknowledged by now.
       version:
         transacting.committedAt >= 0 ? transacting.committedAt : Math.max(snapshot, transacting.engine.lastVersion)

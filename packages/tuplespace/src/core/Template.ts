@@ -18,8 +18,10 @@ export interface Any {
 /** Matches the values of a Schema. */
 export class Is<out A> {
   readonly matches: (value: unknown) => value is A
-  constructor(matches: (value: unknown) => value is A) {
+  readonly schema: Schema.Constraint | undefined
+  constructor(matches: (value: unknown) => value is A, schema?: Schema.Constraint) {
     this.matches = matches
+    this.schema = schema
   }
 }
 
@@ -32,7 +34,7 @@ export class Where<out Name extends string> {
 }
 
 export const any: Any = Object.freeze({ [anyTag]: true as const })
-export const is = <S extends Schema.Constraint>(schema: S): Is<S["Type"]> => new Is(Schema.is(schema))
+export const is = <S extends Schema.Constraint>(schema: S): Is<S["Type"]> => new Is(Schema.is(schema), schema)
 export const where = <const Name extends string>(predicate: Name): Where<Name> => new Where(predicate)
 
 /** Names of the predicates that can look at a field of type `A`. */
@@ -69,6 +71,8 @@ export type Predicates = Readonly<Record<string, (value: never) => boolean>>
 /** A template made ready: where its indexable literals stand, and what is left to look at. */
 export interface Compiled {
   readonly arity: number
+  /** The template itself. */
+  readonly places: ReadonlyArray<unknown>
   /** Bit i is set when place i is an actual that can be indexed (a primitive). Places from 31 on are never indexed. */
   readonly mask: number
   /** Index key of those actuals. */
@@ -119,7 +123,7 @@ export const compile = (template: ReadonlyArray<unknown>, predicates: Predicates
       : tests.length === 1
         ? tests[0]!
         : (tuple: ReadonlyArray<unknown>) => tests.every((test) => test(tuple))
-  return { arity: template.length, mask, literals: literalsOf(template, mask), rest }
+  return { arity: template.length, places: template, mask, literals: literalsOf(template, mask), rest }
 }
 
 const always = (): boolean => true
@@ -160,3 +164,17 @@ export const isIndexableAt = (tuple: ReadonlyArray<unknown>, mask: number): bool
   }
   return true
 }
+
+/** Whether a tuple fits. Throws `PredicateFailed`. */
+export const fits = (template: Compiled, tuple: ReadonlyArray<unknown>): boolean =>
+  template.arity === tuple.length &&
+  isIndexableAt(tuple, template.mask) &&
+  sameLiterals(literalsOf(tuple, template.mask), template.literals) &&
+  template.rest(tuple)
+
+/** As the keys of a Map are compared. */
+const sameLiterals = (a: unknown, b: unknown): boolean => a === b || Object.is(a, b)
+
+/** A template's places for people. */
+export const show = (place: unknown): unknown =>
+  place === any ? "any" : place instanceof Is ? "is" : place instanceof Where ? `where(${place.predicate})` : place

@@ -1,0 +1,340 @@
+/**
+ * What a tuple space does to the cells of a store, each as a synchronous step over the view of a transaction. Numbers in
+ * brackets are lines of the algorithm in docs/TUPLES.md.
+ */
+import { type Access, type Collection, isExpired_ } from "@weft/domain/Collection"
+import { deliveriesOf, withDeadline } from "@weft/domain/core/Envelope"
+import { type Key, prefixEnd, successor } from "@weft/domain/core/Key"
+import { encodePart } from "@weft/domain/core/KeyCodec"
+import * as KeyDecode from "@weft/domain/core/KeyDecode"
+import { type Restore, type Ticket, willOf, willValue } from "@weft/domain/core/SessionCells"
+import type { Value } from "@weft/domain/core/Value"
+import type { Item, TxView } from "@weft/domain/internal/TxView"
+import * as Sessions from "@weft/domain/Sessions"
+import { buildingValue, entryValue, putBack, readyValue } from "@weft/domain/TupleCells"
+import { type Compiled, fits, PredicateFailed } from "../core/Template.ts"
+import { classOf, SpaceKeys, stampOf, takes } from "./SpaceKeys.ts"
+import { ofValue, type Readied, type TicketRecord, toValue } from "./Tickets.ts"
+
+/** A tuple that is there. */
+export interface Found<T> {
+  readonly stamp: Key
+  readonly key: Key
+  readonly value: Value
+  readonly tuple: T
+}
+
+/** A ticket that is there. */
+export interface Waiting {
+  readonly stamp: Key
+  readonly key: Key
+  readonly record: TicketRecord
+  readonly template: Compiled
+}
+
+/** A tuple taken out, with what puts it back. */
+export interface Taken<T> {
+  readonly tuple: T
+  readonly value: Value
+  readonly restore: Restore
+}
+
+/** Masks of one arity that have an index; mask 0 always has one. */
+export const masksMax = 16
+/** Tuples that are indexed in one step when a mask is new. */
+const buildMax = 512
+const pageMax = 256
+
+export class SpaceCells<T extends ReadonlyArray<unknown>> {
+  readonly base: Collection<T>
+  readonly keys: SpaceKeys
+  readonly returnsMax: number
+
+  constructor(base: Collection<T>, returnsMax: number) {
+    this.base = base
+    this.keys = new SpaceKeys(base)
+    this.returnsMax = returnsMax
+  }
+
+  // Masks [2] --------------------------------------------------------------------------------------------------------
+
+  #registry(arity: number): Key {
+    return this.keys.masks + encodePart(arity)
+  }
+
+  #registered(tx: TxView, arity: number): ReadonlyArray<Item> {
+    const start = this.#registry(arity)
+    return tx.range({ start, end: prefixEnd(start) })
+  }
+
+  /** Masks that are kept up for an arity, 0 first. */
+  masks(tx: TxView, arity: number): ReadonlyArray<number> {
+    const registered = this.#registered(tx, arity)
+    return registered.length === 0 ? onlyZero : [0, ...registered.map(({ key }) => maskOf(key, this.keys.masks))]
+  }
+
+  /** Whether a template's mask may be looked at; otherwise mask 0 is. */
+  isReady(tx: TxView, { arity, mask }: Compiled): boolean {
+    if (mask === 0) return true
+    const value = tx.get(this.#registry(arity) + encodePart(mask))
+    return value !== undefined && value.bytes.length === readyValue.bytes.length
+  }
+
+  /** Begins to keep a mask up. False when it is ready, or when the arity has masks enough. */
+  register(tx: TxView, { arity, mask }: Compiled): boolean {
+    const key = this.#registry(arity) + encodePart(mask)
+    const value = tx.get(key)
+    if (value !== undefined) return value.bytes.length !== readyValue.bytes.length
+    if (this.#registered(tx, arity).length >= masksMax) return false
+    tx.set(key, buildingValue)
+    return true
+  }
+
+  /** Indexes the next tuples after `from` for a mask; gives where to go on, `undefined` when all are done. */
+  build(access: Access, { arity, mask }: Compiled, from: Key): Key | undefined {
+    const { tx } = access
+    const end = prefixEnd(this.keys.tuples)
+    const items = tx.range({ start: from, end, limit: buildMax })
+    const tuples = this.base.decodeAll(access, items, ({ key, value }) => this.base.decode(access, value, key))
+    for (let i = 0; i < items.length; i++) {
+      const tuple = tuples[i]!
+      if (tuple.length !== arity) continue
+      tx.set(this.keys.entries + classOf(tuple, mask) + stampOf(items[i]!.key), entryValue)
+    }
+    if (items.length === buildMax) return successor(items[items.length - 1]!.key)
+    tx.set(this.#registry(arity) + encodePart(mask), readyValue)
+    return undefined
+  }
+
+  // Tuples -----------------------------------------------------------------------------------------------------------
+
+  /** [7] */
+  out(access: Access, tuple: T, deadline: number | undefined): void {
+    const { tx } = access
+    const encoded = this.base.encode(access, tuple, this.keys.tuples)
+    const value = deadline === undefined ? encoded : withDeadline(encoded, deadline)
+    const masks = this.masks(tx, tuple.length)
+    const index = tx.nextIndex()
+    tx.append(this.keys.tuples, index, "", value)
+    for (const mask of masks) tx.append(this.keys.entries + classOf(tuple, mask), index, "", entryValue)
+  }
+
+  /** Fits of a template, oldest first; what is expired is removed when `sweeps`. */
+  *fits(access: Access, template: Compiled, sweeps: boolean): Generator<Found<T>> {
+    const { tx } = access
+    const isReady = this.isReady(tx, template)
+    const prefix = this.keys.entries + templateClass(template, isReady)
+    const end = prefixEnd(prefix)
+    let start = prefix
+    for (let limit = 1; ; limit = Math.min(limit * 4, pageMax)) {
+      const entries = tx.range({ start, end, limit })
+      if (entries.length > 1) {
+        tx.prefetch(
+          entries.map(({ key }) => this.keys.tuples + stampOf(key)),
+          []
+        )
+      }
+      for (const entry of entries) {
+        const found = this.#found(access, stampOf(entry.key), sweeps)
+        if (found !== undefined && fits(template, found.tuple)) yield found
+      }
+      if (entries.length < limit) return
+      start = successor(entries[entries.length - 1]!.key)
+    }
+  }
+
+  #found(access: Access, stamp: Key, sweeps: boolean): Found<T> | undefined {
+    const { tx } = access
+    const key = this.keys.tuples + stamp
+    const value = tx.get(key)
+    if (value === undefined) return undefined
+    const tuple = this.base.decode(access, value, key)
+    if (!isExpired_(tx, value)) return { stamp, key, value, tuple }
+    if (sweeps) this.#remove(tx, { stamp, key, value, tuple })
+    return undefined
+  }
+
+  #remove(tx: TxView, { key, stamp, tuple }: Found<T>): Pick<Restore, "index" | "masks"> {
+    const masks = this.masks(tx, tuple.length)
+    const index = masks.map((mask) => this.keys.entries + classOf(tuple, mask) + stamp)
+    tx.delete(key)
+    for (const entry of index) tx.delete(entry)
+    const registry = this.#registry(tuple.length)
+    return { index, masks: masks.filter((mask) => mask !== 0).map((mask) => registry + encodePart(mask)) }
+  }
+
+  /** Takes a tuple out for good. */
+  take(tx: TxView, found: Found<T>, nonce: string): Taken<T> {
+    const { index, masks } = this.#remove(tx, found)
+    const restore: Restore = {
+      kind: "restore",
+      nonce,
+      inFlight: this.keys.inFlight + found.stamp,
+      ready: found.key,
+      dead: this.keys.dead + found.stamp,
+      index,
+      masks,
+      registry: this.#registry(found.tuple.length),
+      returnsMax: this.returnsMax
+    }
+    return { tuple: found.tuple, value: found.value, restore }
+  }
+
+  /** Takes a tuple out on trial: it is in flight until `willKey` is settled. */
+  handOver(tx: TxView, found: Found<T>, willKey: Key, nonce: string): void {
+    const { restore } = this.take(tx, found, nonce)
+    tx.set(restore.inFlight, found.value)
+    tx.set(willKey, willValue(restore))
+  }
+
+  /** Puts a tuple back that was taken and reached nobody. */
+  putBack(tx: TxView, { restore, value }: Taken<T>): void {
+    tx.set(restore.inFlight, value)
+    putBack(tx, restore, false)
+  }
+
+  // Tickets ----------------------------------------------------------------------------------------------------------
+
+  /** [10] A ticket under the session: its place but for the version, or `undefined` when the session has ended. */
+  wait(
+    tx: TxView,
+    session: Sessions.Session,
+    template: Compiled,
+    record: TicketRecord
+  ): { readonly prefix: Key; readonly index: number } | undefined {
+    if (!Sessions.exists(tx, session)) return undefined
+    const isKept = this.masks(tx, template.arity).includes(template.mask)
+    const prefix = this.keys.tickets + templateClass(template, isKept)
+    const index = tx.nextIndex()
+    const will: Ticket = { kind: "ticket", prefix, nonce: record.nonce }
+    tx.append(prefix, index, "", toValue(record))
+    tx.append(takes(session.id), index, "", willValue(will))
+    return { prefix, index }
+  }
+
+  /** The first ticket that a tuple fits, those of `except` left out. A predicate that throws fits nothing. */
+  firstWaiter(tx: TxView, tuple: T, readied: Readied, except: ReadonlySet<Key>): Waiting | undefined {
+    let first: Waiting | undefined
+    for (const mask of this.masks(tx, tuple.length)) {
+      const prefix = this.keys.tickets + classOf(tuple, mask)
+      const end = prefixEnd(prefix)
+      let start = prefix
+      for (let limit = except.size + 1; ; limit = Math.min(limit * 4, pageMax)) {
+        const items = tx.range({ start, end, limit })
+        const found = items.find(({ key, value }) => {
+          const stamp = stampOf(key)
+          if (except.has(stamp)) return false
+          const record = ofValue(value)
+          const template = readied.of(record)
+          if (template === undefined || !fitsSafely(template, tuple)) return false
+          if (first === undefined || stamp < first.stamp) first = { stamp, key, record, template }
+          return true
+        })
+        if (found !== undefined || items.length < limit) break
+        start = successor(items[items.length - 1]!.key)
+      }
+    }
+    return first
+  }
+
+  /** The oldest fit for which nobody waits already [9]. */
+  free(access: Access, template: Compiled, readied: Readied, sweeps: boolean): Found<T> | undefined {
+    for (const found of this.fits(access, template, sweeps)) {
+      if (this.firstWaiter(access.tx, found.tuple, readied, none) === undefined) return found
+    }
+    return undefined
+  }
+
+  /** All fits for which nobody waits, oldest first. */
+  allFree(access: Access, template: Compiled, readied: Readied, sweeps: boolean): ReadonlyArray<Found<T>> {
+    const out: Array<Found<T>> = []
+    for (const found of this.fits(access, template, sweeps)) {
+      if (this.firstWaiter(access.tx, found.tuple, readied, none) === undefined) out.push(found)
+    }
+    return out
+  }
+
+  /** [15] Takes a ticket back, or what it got: the tuple returns as if it had never been handed out. */
+  cancel(tx: TxView, willKey: Key): void {
+    const value = tx.get(willKey)
+    if (value === undefined) return
+    const will = willOf(value)
+    if (will.kind === "ticket") tx.delete(will.prefix + stampOf(willKey))
+    else if (will.kind === "restore") putBack(tx, will, false)
+    tx.delete(willKey)
+  }
+
+  /** Cancels a take that is known by its nonce alone: its commit was not heard of. */
+  cancelByNonce(tx: TxView, sid: string, nonce: string): void {
+    const start = takes(sid)
+    for (const { key, value } of tx.range({ start, end: prefixEnd(start) })) {
+      const will = willOf(value)
+      if ((will.kind === "ticket" || will.kind === "restore") && will.nonce === nonce) this.cancel(tx, key)
+    }
+  }
+
+  /** [14] What a take was given; `undefined` while it waits, "gone" when its session ended. */
+  received(access: Access, willKey: Key): (Taken<T> & { readonly returns: number }) | undefined | "gone" {
+    const { tx } = access
+    const value = tx.get(willKey)
+    if (value === undefined) return "gone"
+    const will = willOf(value)
+    if (will.kind !== "restore") return undefined
+    const held = tx.get(will.inFlight)
+    if (held === undefined) return "gone"
+    const tuple = this.base.decode(access, held, will.inFlight)
+    return { tuple, value: held, restore: will, returns: deliveriesOf(held) }
+  }
+
+  /** A lease ends without its work being done: back, one time more, or to the dead letters. */
+  giveBack(tx: TxView, willKey: Key): void {
+    const value = tx.get(willKey)
+    if (value === undefined) return
+    const will = willOf(value)
+    if (will.kind === "restore") putBack(tx, will, true)
+    tx.delete(willKey)
+  }
+
+  /** A lease ends with its work done. False when it was over before. */
+  finish(tx: TxView, willKey: Key): boolean {
+    const value = tx.get(willKey)
+    const will = value === undefined ? undefined : willOf(value)
+    if (will?.kind !== "restore" || tx.get(will.inFlight) === undefined) return false
+    tx.delete(willKey)
+    tx.delete(will.inFlight)
+    return true
+  }
+
+  /** Tickets of all, by stamp. */
+  tickets(tx: TxView): ReadonlyArray<{ readonly stamp: number; readonly record: TicketRecord }> {
+    const { tickets } = this.keys
+    return tx
+      .range({ start: tickets, end: prefixEnd(tickets) })
+      .map(({ key, value }) => ({ key: stampOf(key), record: ofValue(value) }))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+      .map(({ key, record }) => {
+        const { version } = KeyDecode.decodePart(key, 0).part as { readonly version: number }
+        return { stamp: version, record }
+      })
+  }
+}
+
+const none: ReadonlySet<Key> = new Set()
+const onlyZero: ReadonlyArray<number> = [0]
+
+const fitsSafely = (template: Compiled, tuple: ReadonlyArray<unknown>): boolean => {
+  try {
+    return fits(template, tuple)
+  } catch (error) {
+    if (error instanceof PredicateFailed) return false
+    throw error
+  }
+}
+
+/** Where a template's fits and its ticket stand: the class of its literals where their mask is kept, else all of its arity. */
+const templateClass = ({ mask, places }: Compiled, isKept: boolean): Key => classOf(places, isKept ? mask : 0)
+
+const maskOf = (key: Key, masks: Key): number => {
+  const { next } = KeyDecode.decodePart(key, masks.length)
+  return KeyDecode.decodePart(key, next).part as number
+}
