@@ -17,6 +17,14 @@ export const rows: Readonly<Record<string, Entry | Script>> = {
   "8": { title: "contended counter in process", load: async () => (await import("./rows/contended.ts")).row },
   "22": { title: "notice of a change in process", load: async () => (await import("./rows/notice.ts")).row },
   "23": { title: "the layer over a backend's machine", load: async () => (await import("./rows/layer.ts")).row },
+  fileOpen: {
+    title: "opening a file store of a million cells",
+    load: async () => (await import("./rows/fileOpen.ts")).row
+  },
+  fileLoop: {
+    title: "the event loop under writers of a file store",
+    load: async () => (await import("./rows/fileLoop.ts")).row
+  },
   queue: { title: "DQueue, short and long", load: async () => (await import("./rows/queue.ts")).row },
   map: { title: "DMap, small and of a million entries", load: async () => (await import("./rows/map.ts")).row },
   core: { title: "the Raft core alone", script: "raft-core.ts" },
