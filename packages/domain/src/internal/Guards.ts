@@ -1,6 +1,7 @@
 /**
  * Guards: a transaction that lost several times gets through, because writes that meet what it reads are held back until
- * it has ended. Never for correctness: a guard that lasts longer than `guardHoldMillis` is passed by.
+ * it has ended. Never for correctness: a guard whose holder has read nothing more for `guardHoldMillis` is passed by, and
+ * any at all after `renewalsMax` times as long.
  *
  * In this process one transaction at a time has the guard, the oldest first; it covers what was read in lost attempts and
  * grows with every read of the running one, so nothing local can invalidate it any more. Turn cells of other engines
@@ -16,9 +17,14 @@ import type { TurnTaker } from "./Turns.ts"
 export interface Guarded extends TurnTaker {
   /** What it reads and has read. */
   readonly footprint: Footprint | undefined
+  /** How much its running attempt has read so far: it goes on as long as this changes. */
+  readonly reads: number
   /** Its turn cell, if it has one. */
   readonly ticket: Key | undefined
 }
+
+/** How often the guard of a holder that reads on is prolonged, each time by `guardHoldMillis`. */
+const renewalsMax = 30
 
 interface Queued {
   readonly guarded: Guarded
@@ -28,6 +34,8 @@ interface Queued {
 export class Guards {
   private holder: Guarded | undefined = undefined
   private met = false
+  private metReads = 0
+  private renewals = 0
   private readonly queue: Array<Queued> = []
   private readonly blocked: Set<() => void> = new Set()
   private foreign: ReadonlyArray<Footprint> = []
@@ -66,6 +74,7 @@ export class Guards {
       if (this.holder === undefined || this.holder === guarded) {
         this.holder = guarded
         this.met = false
+        this.renewals = 0
         resume(Effect.void)
         return undefined
       }
@@ -94,8 +103,13 @@ export class Guards {
 
   /** Takes the guard from a holder that it met before. `false` when nobody waits. */
   sweep(): boolean {
-    if (this.holder !== undefined && this.met) this.pass()
-    else this.met = true
+    const { holder } = this
+    const readsOn = holder !== undefined && holder.reads !== this.metReads && this.renewals++ < renewalsMax
+    if (holder !== undefined && this.met && !readsOn) this.pass()
+    else {
+      this.met = true
+      this.metReads = holder?.reads ?? 0
+    }
     this.sweeping = this.queue.length > 0 || (this.holder !== undefined && this.blocked.size > 0)
     return this.sweeping
   }
@@ -104,6 +118,7 @@ export class Guards {
     const next = this.queue.shift()
     this.holder = next?.guarded
     this.met = false
+    this.renewals = 0
     next?.granted()
     this.wakeBlocked()
   }

@@ -110,6 +110,11 @@ export class Transacting implements Guarded {
     if (this.held !== undefined && this.held.length > 0) this.engine.turns.release(this, this.held)
   }
 
+  get reads(): number {
+    const journal = this.attempt?.journal
+    return journal === undefined ? 0 : journal.entries.length + (journal.ranges?.length ?? 0)
+  }
+
   /** Adds what an attempt read to the footprint. */
   widen(journal: Journal): Footprint {
     const footprint = (this.footprint ??= new Footprint())
