@@ -295,6 +295,7 @@ export const suite = (name: string, options: Options): void => {
           { waitersMax: 1, tuplesMax: 1 },
           Effect.fnUntraced(function* (space) {
             const first = yield* fork(space.take(["done", any]))
+            while ((yield* space.interests).length < 1) yield* settle
             assert.strictEqual(reasonOf(yield* Effect.flip(space.take(["done", any]))), "LimitExceeded")
             yield* space.out(["done", 1])
             yield* Fiber.join(first)

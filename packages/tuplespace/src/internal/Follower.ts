@@ -13,7 +13,7 @@ import type { Version } from "@weft/domain/core/Version"
 import type { StoreShape } from "@weft/domain/internal/StoreShape"
 import { unfenced } from "@weft/domain/internal/HeldLock"
 import type { StoreError } from "@weft/domain/StoreError"
-import type { Predicates, PredicateFailed } from "../core/Template.ts"
+import type { Compiled, Predicates, PredicateFailed } from "../core/Template.ts"
 import * as matching from "./matching.ts"
 import type { SpaceCells } from "./SpaceCells.ts"
 import { stampOf } from "./SpaceKeys.ts"
@@ -45,6 +45,7 @@ interface Taking {
 export class Follower<T extends ReadonlyArray<unknown>> {
   readonly readers = new Set<Reader<T>>()
   readonly readied: Readied
+  private takes = 0
   private readonly takings = new Map<string, Taking>()
   private readonly cells: SpaceCells<T>
   private readonly shape: StoreShape
@@ -75,8 +76,12 @@ export class Follower<T extends ReadonlyArray<unknown>> {
     return this.takings.size + this.readers.size
   }
 
-  addTaking(nonce: string, fail: Taking["fail"]): void {
+  /** A take begins to wait; gives the nonce that names it. */
+  addTaking(template: Compiled, fail: Taking["fail"]): string {
+    const nonce = `${this.shape.engine.session}:${this.takes++}`
     this.takings.set(nonce, { key: undefined, fail })
+    this.readied.add(nonce, template)
+    return nonce
   }
 
   /** The ticket of a taking has its place: it may be matched. */
@@ -187,8 +192,8 @@ export class Follower<T extends ReadonlyArray<unknown>> {
   private matched(fresh: matching.Fresh, hasHelped: boolean): Effect.Effect<void, StoreError> {
     const { base } = this.cells
     const planned = base.operation("plan", (access) => matching.plan(access, this.cells, this.readied, fresh))
-    return Effect.flatMap(this.withStore(planned), ({ failed, isCut, pairs }): Effect.Effect<void, StoreError> => {
-      for (const { error, nonce } of failed) this.takings.get(nonce)?.fail(error)
+    return Effect.flatMap(this.withStore(planned), ({ isCut, pairs }): Effect.Effect<void, StoreError> => {
+      for (const [nonce, error] of this.readied.takeFailures()) this.takings.get(nonce)?.fail(error)
       if (pairs.length === 0) return Effect.void
       const isOurs = pairs.some(({ waiting }) => this.takings.has(waiting.record.nonce))
       if (!isOurs && !hasHelped) return this.help(fresh)

@@ -226,7 +226,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
           if (except.has(stamp)) return false
           const record = ofValue(value)
           const template = readied.of(record)
-          if (template === undefined || !fitsSafely(template, tuple)) return false
+          if (template === undefined || !decides(readied, record.nonce, template, tuple)) return false
           if (first === undefined || stamp < first.stamp) first = { stamp, key, record, template }
           return true
         })
@@ -322,12 +322,13 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 const none: ReadonlySet<Key> = new Set()
 const onlyZero: ReadonlyArray<number> = [0]
 
-const fitsSafely = (template: Compiled, tuple: ReadonlyArray<unknown>): boolean => {
+const decides = (readied: Readied, nonce: string, template: Compiled, tuple: ReadonlyArray<unknown>): boolean => {
   try {
     return fits(template, tuple)
   } catch (error) {
-    if (error instanceof PredicateFailed) return false
-    throw error
+    if (!(error instanceof PredicateFailed)) throw error
+    readied.failed(nonce, error)
+    return false
   }
 }
 

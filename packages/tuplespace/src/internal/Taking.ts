@@ -44,7 +44,7 @@ export const take = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ r
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(firstLook(place), (found): Run<{ readonly tuple: T }> => {
       if (found !== undefined) return kept(place, found, restore)
-      return Effect.flatMap(delivered(place, restore), ({ willKey }) => {
+      return Effect.flatMap(delivered(place, restore), (willKey) => {
         const receive = place.cells.base.operation("receive", (access) => {
           const given = place.cells.received(access, willKey)
           if (given === undefined || given === "gone") return undefined
@@ -90,47 +90,49 @@ const putBackLater = <T extends ReadonlyArray<unknown>>(
 ): Effect.Effect<void, never, any> =>
   Effect.flatMap(base.store, ({ engine }: StoreShape) => dropped(engine, base.store, base.operation("putBack", run)))
 
-/** Waits in line until a tuple is in flight for this take, under its session. */
-const delivered = <T extends ReadonlyArray<unknown>>(
-  place: Place<T>,
-  restore: Restore
-): Run<{ readonly willKey: Key; readonly session: Sessions.Session }> =>
-  Effect.gen(function* () {
+/** Waits in line until a tuple is in flight for this take, under its session; gives the key of its will. */
+const delivered = <T extends ReadonlyArray<unknown>>(place: Place<T>, restore: Restore): Run<Key> =>
+  Effect.suspend(() => {
     const { cells, compiled, follower } = place
     const { base } = cells
-    const session = yield* restore(unfenced(Sessions.current(base.store)))
-    if (follower.waiting >= place.waitersMax) return yield* Effect.fail(tooMany(place))
-    yield* restore(follower.following)
-    const nonce = `${session.id}:${session.nextPlace()}`
+    // The look and the entry are one step, so that the limit holds.
+    if (follower.waiting >= place.waitersMax) return Effect.fail(tooMany(place))
     const failed = Deferred.makeUnsafe<never, Failure>()
     const told = (error: PredicateFailed) => Deferred.doneUnsafe(failed, Effect.fail(predicateFailed(place, error)))
-    follower.addTaking(nonce, told)
-    follower.readied.add(nonce, compiled)
-    const record = recordOf(session.id, nonce, compiled.places)
-    const asked = Effect.flatMap(
-      versionedOf(
+    const nonce = follower.addTaking(compiled, told)
+    let session: Sessions.Session | undefined
+    const asked = Effect.gen(function* () {
+      yield* follower.following
+      const under = (session = yield* Sessions.current(base.store))
+      const record = recordOf(under.id, nonce, compiled.places)
+      const { value, version } = yield* versionedOf(
         base.store,
         `${base.name}.wait`,
-        base.operation("wait", ({ tx }) => cells.wait(tx, session, compiled, record))
-      ),
-      ({ value, version }): Run<Key | undefined> => {
-        if (value === undefined) return Effect.as(Sessions.renew(base.store, session), undefined)
-        const stamp = stampBytes(version, value.index)
-        follower.placed(nonce, value.prefix + stamp)
-        const willKey = takes(session.id) + stamp
-        const awaited = base.operation("await", (access) => {
-          if (cells.received(access, willKey) === undefined) throw retry
-        })
-        return Effect.as(Effect.raceFirst(awaited, Deferred.await(failed)), willKey)
+        base.operation("wait", ({ tx }) => cells.wait(tx, under, compiled, record))
+      )
+      if (value === undefined) {
+        yield* Sessions.renew(base.store, under)
+        return undefined
       }
-    )
-    const cancel = putBackLater(cells, ({ tx }) => cells.cancelByNonce(tx, session.id, nonce))
-    const willKey = yield* Effect.onExit(restore(unfenced(asked)), (exit) => {
+      const stamp = stampBytes(version, value.index)
+      follower.placed(nonce, value.prefix + stamp)
+      const willKey = takes(under.id) + stamp
+      const awaited = base.operation("await", (access) => {
+        if (cells.received(access, willKey) === undefined) throw retry
+      })
+      yield* Effect.raceFirst(awaited, Deferred.await(failed))
+      return willKey
+    })
+    const ended = Effect.onExit(restore(unfenced(asked)), (exit) => {
       follower.dropTaking(nonce)
-      return Exit.isSuccess(exit) ? Effect.void : cancel
+      if (Exit.isSuccess(exit) || session === undefined) return Effect.void
+      const { id } = session
+      return putBackLater(cells, ({ tx }) => cells.cancelByNonce(tx, id, nonce))
     })
     // The session had ended: the next round opens another one.
-    return willKey === undefined ? yield* delivered(place, restore) : { willKey, session }
+    return Effect.flatMap(ended, (willKey) =>
+      willKey === undefined ? delivered(place, restore) : Effect.succeed(willKey)
+    )
   })
 
 // Leases ---------------------------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ export const takeLeased = <T extends ReadonlyArray<unknown>>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const { cells } = place
-      const { willKey } = yield* leased(place, restore)
+      const willKey = yield* leased(place, restore)
       // An interruption that came too late to be noticed is one of the scope.
       yield* Effect.addFinalizer(() => putBackLater(cells, ({ tx }) => void cells.giveBack(tx, willKey)))
       const held = yield* cells.base.operation("lease", (access) => cells.received(access, willKey))
@@ -166,7 +168,7 @@ export const takeLeased = <T extends ReadonlyArray<unknown>>(
     })
   )
 
-const leased = <T extends ReadonlyArray<unknown>>(place: Place<T>, restore: Restore): Run<{ readonly willKey: Key }> =>
+const leased = <T extends ReadonlyArray<unknown>>(place: Place<T>, restore: Restore): Run<Key> =>
   Effect.gen(function* () {
     const { attempt, cells, compiled, follower } = place
     const session = yield* restore(unfenced(Sessions.current(cells.base.store)))
@@ -179,7 +181,7 @@ const leased = <T extends ReadonlyArray<unknown>>(place: Place<T>, restore: Rest
       return "taken"
     })
     const result = yield* unfenced(first)
-    if (result === "taken") return { willKey }
+    if (result === "taken") return willKey
     if (result === "none") return yield* delivered(place, restore)
     yield* Sessions.renew(cells.base.store, session)
     return yield* leased(place, restore)

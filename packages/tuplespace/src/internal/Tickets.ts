@@ -1,7 +1,7 @@
 /** Tickets of waiting takers as they stand in a store. */
 import { Value } from "@weft/domain/core/Value"
 import * as Bytes from "@weft/domain/core/ValueCodec"
-import { compile, show, type Compiled, type Predicates } from "../core/Template.ts"
+import { compile, show, type Compiled, type PredicateFailed, type Predicates } from "../core/Template.ts"
 import { fromData, type TemplateData, toData } from "../core/TemplateData.ts"
 
 /** What a ticket says. */
@@ -43,6 +43,7 @@ export const ofValue = (value: Value): TicketRecord => {
 /** Templates of tickets made ready, by nonce: a taker's own as it gave it, others' from their data. */
 export class Readied {
   private readonly own = new Map<string, Compiled>()
+  private readonly failures = new Map<string, PredicateFailed>()
   private readonly foreign = new WeakMap<TicketRecord, Compiled>()
   private readonly predicates: Predicates
 
@@ -54,8 +55,22 @@ export class Readied {
     this.own.set(nonce, compiled)
   }
 
+  /** A predicate threw: its taker is told, if it is of this process. */
+  failed(nonce: string, error: PredicateFailed): void {
+    if (this.own.has(nonce)) this.failures.set(nonce, error)
+  }
+
+  /** Own takes whose predicate threw since this was asked last. */
+  takeFailures(): ReadonlyArray<readonly [nonce: string, error: PredicateFailed]> {
+    if (this.failures.size === 0) return []
+    const failures = [...this.failures]
+    this.failures.clear()
+    return failures
+  }
+
   drop(nonce: string): void {
     this.own.delete(nonce)
+    this.failures.delete(nonce)
   }
 
   isOwn(nonce: string): boolean {

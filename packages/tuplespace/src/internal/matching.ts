@@ -30,8 +30,6 @@ export interface Plan<T> {
   readonly pairs: ReadonlyArray<Pair<T>>
   /** Whether there may be more. */
   readonly isCut: boolean
-  /** Own takes whose predicate threw. */
-  readonly failed: ReadonlyArray<{ readonly nonce: string; readonly error: PredicateFailed }>
 }
 
 /** Reads who gets what. Writes nothing. */
@@ -47,7 +45,6 @@ class Planner<T extends ReadonlyArray<unknown>> {
   readonly cells: SpaceCells<T>
   readonly readied: Readied
   readonly pairs: Array<Pair<T>> = []
-  readonly failed: Array<{ readonly nonce: string; readonly error: PredicateFailed }> = []
   readonly served = new Set<Key>()
   readonly given = new Set<Key>()
 
@@ -84,7 +81,7 @@ class Planner<T extends ReadonlyArray<unknown>> {
   }
 
   private plan(isCut: boolean): Plan<T> {
-    return { pairs: this.pairs, failed: this.failed, isCut }
+    return { pairs: this.pairs, isCut }
   }
 
   /** Gives a ticket its oldest fit, once those that came before it and fit that tuple have theirs. */
@@ -108,7 +105,7 @@ class Planner<T extends ReadonlyArray<unknown>> {
       for (const found of this.cells.fits(this.access, template, false)) if (!this.given.has(found.stamp)) return found
     } catch (error) {
       if (!(error instanceof PredicateFailed)) throw error
-      if (this.readied.isOwn(record.nonce)) this.failed.push({ nonce: record.nonce, error })
+      this.readied.failed(record.nonce, error)
     }
     return undefined
   }
