@@ -44,7 +44,10 @@ export const aims: Readonly<Record<string, Overrides>> = {
       limits: { electionTicks: 5, heartbeatTicks: 1 }
     }
   ),
-  "restart-forgets-promise": only({ crash: 20, campaign: 20 }, { leases: true, clients: leaseReads }),
+  "restart-forgets-promise": only(
+    { crash: 20, partition: 20 },
+    { nodes: 3, spares: 0, aim: 0, leases: true, clients: leaseReads, limits: { electionTicks: 12, heartbeatTicks: 2 } }
+  ),
   "old-replies-counted": only({ partition: 15, campaign: 20, crash: 5 }, { nodes: 3, network: stragglers }),
   "removed-voter-never-campaigns": only({ membership: 20, crash: 15, partition: 10 }, { aim: 0.8 }),
   "leader-counts-unsynced": only({ crash: 10, diskSlow: 10 }),

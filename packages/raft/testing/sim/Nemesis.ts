@@ -254,6 +254,7 @@ export class Nemesis {
     if (damage.kind === "entryFlipped" && victim.driver !== undefined && this.random.chance(0.4)) {
       // A scrub finds it while the node runs.
       damage.inflict()
+      victim.driver.hint({ _tag: "DamageFound", from: damage.other, to: damage.other })
       return victim.driver.hint({ _tag: "DamageFound", from: damage.from, to: damage.to })
     }
     if (victim.up) victim.crash()

@@ -7,6 +7,8 @@ export interface Damage {
   readonly kind: "entryFlipped" | "snapshotFlipped"
   readonly from: Index
   readonly to: Index
+  /** A second damaged entry; often the first one again. */
+  readonly other: Index
   readonly description: string
   readonly inflict: () => void
 }
@@ -20,6 +22,7 @@ export const damageOf = ({ disk }: SimNode, random: SeededRandom): Damage | unde
       kind: "snapshotFlipped",
       from: index,
       to: index,
+      other: index,
       description: `the snapshot up to ${index}`,
       inflict: () => disk.memory.damageSnapshot()
     }
@@ -34,6 +37,7 @@ export const damageOf = ({ disk }: SimNode, random: SeededRandom): Damage | unde
     kind: "entryFlipped",
     from,
     to,
+    other,
     description: `entries ${from}..${to} and ${other} of ${extent.first}..${extent.last}`,
     inflict: () => {
       disk.memory.damageEntries(from, to)
