@@ -107,10 +107,11 @@ const change = (prng: Prng, stamp: number): Effect.Effect<Touched, StoreError, S
         steps.map(({ counter }) => counter)
       )
       const before = yield* look
-      for (const { counter, log, name, roll } of steps) {
-        if (roll < 0.4) yield* Cells.set(name, stamp)
+      for (const [i, { counter, log, name, roll }] of steps.entries()) {
+        const value = stamp * 10 + i
+        if (roll < 0.4) yield* Cells.set(name, value)
         else if (roll < 0.55) yield* Cells.remove(name)
-        else if (roll < 0.75) yield* Cells.append(log, stamp)
+        else if (roll < 0.75) yield* Cells.append(log, value)
         else if (roll < 0.9) yield* Cells.takeFirst(log)
         else yield* Cells.add(counter, 1)
       }
