@@ -1,0 +1,96 @@
+/** A tuple space inside transactions, beside other collections; and a taker's death. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Backend } from "@weft/domain/Backend"
+import * as DMap from "@weft/domain/DMap"
+import * as MemoryBackend from "@weft/domain/MemoryBackend"
+import * as Sessions from "@weft/domain/Sessions"
+import { Store } from "@weft/domain/Store"
+import * as Tx from "@weft/domain/Tx"
+import * as StoreTupleSpace from "../src/StoreTupleSpace.ts"
+import { any, is } from "../src/TupleSpace.ts"
+
+const jobs = StoreTupleSpace.make("jobs", { tuple: Schema.Tuple([Schema.Literal("job"), Schema.Int]), returnsMax: 1 })
+const results = DMap.make("results", { key: Schema.Int, value: Schema.String })
+
+const later = () => {
+  const { sync: _, ...rest } = MemoryBackend.make()
+  return Layer.sync(Backend, () => Backend.of(rest))
+}
+
+for (const [name, backend] of [
+  ["in memory", MemoryBackend.layer],
+  ["that answers later", later]
+] as const) {
+  const test = (title: string, body: Effect.Effect<void, unknown, Store>) =>
+    it.live(title, () =>
+      Effect.scoped(
+        Effect.flatMap(Layer.build(Store.layer(backend())), (context) => Effect.provideContext(body, context))
+      )
+    )
+
+  describe(`in transactions on a store ${name}`, () => {
+    test(
+      "what fails gives its tuple back; what succeeds is one step with the map",
+      Effect.gen(function* () {
+        yield* jobs.out(["job", 1])
+        const work = (fails: boolean) =>
+          Tx.transact(
+            Effect.gen(function* () {
+              const [, n] = yield* jobs.take(["job", any])
+              yield* results.set(n, "done")
+              yield* jobs.out(["job", n + 1])
+              if (fails) return yield* Effect.fail("no")
+              return n
+            })
+          )
+        assert.strictEqual(yield* Effect.flip(work(true)), "no")
+        assert.deepStrictEqual(yield* jobs.readAll(["job", any]), [["job", 1]])
+        assert.strictEqual(yield* work(false), 1)
+        assert.deepStrictEqual(yield* jobs.takeAll(["job", any]), [["job", 2]])
+        assert.deepStrictEqual(yield* results.get(1), Option.some("done"))
+      })
+    )
+
+    test(
+      "own tuples are seen before the commit; a take that finds none waits for one",
+      Effect.gen(function* () {
+        const seen = yield* Tx.transact(
+          Effect.gen(function* () {
+            yield* jobs.out(["job", 5])
+            yield* jobs.out(["job", 6])
+            const first = yield* jobs.takeIfPresent(["job", any])
+            return [Option.getOrThrow(first)[1], yield* jobs.count(["job", is(Schema.Int)])]
+          })
+        )
+        assert.deepStrictEqual(seen, [5, 1])
+        const waiting = yield* Effect.forkChild(Tx.transact(jobs.take(["job", 7])))
+        yield* Effect.sleep(5)
+        yield* jobs.out(["job", 7])
+        assert.deepStrictEqual(yield* Fiber.join(waiting), ["job", 7])
+        assert.deepStrictEqual(yield* jobs.takeAll(["job", any]), [["job", 6]])
+      })
+    )
+
+    test(
+      "the tuple of a leased take comes back when its session is taken for dead, and is a dead letter in the end",
+      Effect.gen(function* () {
+        yield* jobs.out(["job", 1])
+        for (const returns of [0, 1]) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const lease = yield* jobs.takeLeased(["job", any])
+              assert.strictEqual(lease.returns, returns)
+              const { id } = yield* Sessions.current(Store)
+              for (let bump = 0; bump < 10; bump++) if (yield* Sessions.remove(Store, id, bump)) break
+              assert.include(String(yield* Effect.flip(lease.done)), "the lease is over")
+              yield* Sessions.renew(Store, yield* Sessions.current(Store))
+            })
+          )
+        }
+        assert.strictEqual(yield* jobs.count(["job", any]), 0)
+        assert.deepStrictEqual(yield* jobs.takeDeadLetters, [["job", 1]])
+      })
+    )
+  })
+}
