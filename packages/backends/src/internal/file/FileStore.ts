@@ -24,7 +24,7 @@ import { Recent } from "@weft/domain/core/Recent"
 import * as Version from "@weft/domain/core/Version"
 import { CellCache } from "./CellCache.ts"
 import type { Database, LogRow } from "./Database.ts"
-import { decodeBatch, LogWriter } from "./logCodec.ts"
+import { decodeBatch, LogWriter, type Wanted } from "./logCodec.ts"
 
 /** Changed keys that a reply names at most; beyond it they are `unknown`. */
 const changedKeysMax = 10_000
@@ -34,6 +34,12 @@ const trimPeriodBatches = 256
 
 /** Rows of the log fetched in one query. */
 const rowsPerQuery = 256
+
+/** The same at opening, when all rows are read and large ones may be among them. */
+const rowsPerQueryAtReload = 32
+
+/** Keys of the last commits kept in memory, in bytes; each costs about five times as much. Older ones count as unknown. */
+const recentKeyBytesMax = 4 * 1024 * 1024
 
 /** Keeps the log within this many bytes, whatever `recentCommits` would allow. */
 export const logBytesMaxDefault = 256 * 1024 * 1024
@@ -76,7 +82,7 @@ export class FileStore implements Apply.View {
     this.options = options
     this.limits = options.limits
     this.cache = new CellCache(options.cacheBytes)
-    this.recent = new Recent(Version.none, this.limits.recentCommits, this.limits.batchRequests)
+    this.recent = this.recentAfter(Version.none)
     this.outcomes = new Outcomes(this.limits)
     this.reload()
   }
@@ -198,13 +204,14 @@ export class FileStore implements Apply.View {
     this.logBytes = 0
     const [first] = this.database.logAfter(0, 1)
     this.version = first === undefined ? Version.none : first.version
-    this.recent = new Recent(this.version, this.limits.recentCommits, this.limits.batchRequests)
+    this.recent = this.recentAfter(this.version)
     this.seq = 0
     if (first !== undefined) this.mark(first)
     for (;;) {
-      const rows = this.database.logAfter(this.seq, rowsPerQuery)
-      for (const row of rows) this.follow(row)
-      if (rows.length < rowsPerQuery) break
+      const rows = this.database.logAfter(this.seq, rowsPerQueryAtReload)
+      // No cell is in memory that they could change.
+      for (const row of rows) this.follow(row, "keys")
+      if (rows.length < rowsPerQueryAtReload) break
     }
     this.stale = false
     // What a session of before did is known from the first row on.
@@ -259,14 +266,16 @@ export class FileStore implements Apply.View {
   }
 
   /** Takes a row of the log over into the mirror. */
-  private follow(row: LogRow): void {
+  private follow(row: LogRow, wanted: Wanted = "cells"): void {
     this.mark(row)
     if (Version.epochOf(row.version) !== Version.epochOf(this.version)) this.enterEpoch(row.version)
-    const { commits, outcomes } = decodeBatch(row.body)
+    const { commits, outcomes } = decodeBatch(row.body, wanted)
     for (const { atMillis, changes, id, resolvedBelow, version } of commits) {
       this.version = version
-      for (const { after, key } of changes) if (this.cache.has(key)) this.cache.set(key, after)
-      this.recent.push(id, atMillis, keysOnly(changes))
+      if (wanted === "cells") {
+        for (const { after, key } of changes) if (this.cache.has(key)) this.cache.set(key, after)
+      }
+      this.recent.push(id, atMillis, wanted === "keys" ? changes : keysOnly(changes))
       this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
     }
     for (const { committed, id, resolvedBelow, version } of outcomes) {
@@ -276,10 +285,14 @@ export class FileStore implements Apply.View {
     this.outcomes.trim()
   }
 
+  private recentAfter(version: Version.Version): Recent {
+    return new Recent(version, this.limits.recentCommits, this.limits.batchRequests, recentKeyBytesMax)
+  }
+
   /** What was read before it says nothing any more; what became of ids still holds. */
   private enterEpoch(version: Version.Version): void {
     this.cache.clear()
-    this.recent = new Recent(version, this.limits.recentCommits, this.limits.batchRequests)
+    this.recent = this.recentAfter(version)
     this.version = version
   }
 

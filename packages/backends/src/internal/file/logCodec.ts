@@ -97,8 +97,11 @@ export class LogWriter {
   }
 }
 
+/** What of a row is wanted: whole cells, or the keys alone, which costs a fraction of the memory. */
+export type Wanted = "cells" | "keys"
+
 /** The inverse. Throws `RangeError` for bytes that are no row; a checksum has been compared before. */
-export const decodeBatch = (row: Uint8Array): Batch => {
+export const decodeBatch = (row: Uint8Array, wanted: Wanted = "cells"): Batch => {
   const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength)
   let at = 0
   const u32 = (): number => {
@@ -118,6 +121,17 @@ export const decodeBatch = (row: Uint8Array): Batch => {
     at += length
     return new Value(bytes.subarray(at - length, at))
   }
+  const skipBlob = (): void => {
+    const length = u32()
+    at += length
+  }
+  const skipCells = (flags: number): void => {
+    if (flags & 1) {
+      at += 8
+      skipBlob()
+    }
+    if (flags & 2) skipBlob()
+  }
   if (bytes[at++] !== formatByte) throw new RangeError(`a log row has the unknown format ${bytes[0]}`)
   const commits: Array<CommitRecord & { readonly resolvedBelow: number }> = []
   for (let n = u32(); n > 0; n--) {
@@ -130,6 +144,11 @@ export const decodeBatch = (row: Uint8Array): Batch => {
       at += 2
       const key = text(bytes.readUInt16BE(at - 2))
       const flags = bytes[at++]!
+      if (wanted === "keys") {
+        skipCells(flags)
+        changes.push({ key })
+        continue
+      }
       const before = flags & 1 ? { version: f64(), value: value() } : undefined
       const after = flags & 2 ? { version, value: value() } : undefined
       changes.push({ key, before, after })
