@@ -5,7 +5,7 @@
  *   node scripts/mutations.ts [--only ID,ID] [--write]
  *
  * Mutations are data: `packages/<name>/test/mutations/*.json`, each with `id`, `file`, `find` (occurs once), `replace`,
- * `test` (a test file, after ` -t ` a name, before it settings such as WEFT_SCALE=full) and `description` (what the bug is). `--write` writes docs/MUTATIONS.md.
+ * `test` (a test file, after ` -t ` a name, before it settings such as WEFT_SCALE=full) and `description` (what the bug is). `--write` brings docs/MUTATIONS.md up to date.
  */
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -141,23 +141,29 @@ const judge = async (copy: string, mutation: Mutation): Promise<Caught> => {
 
 const cell = (text: string): string => text.replace(/\s+/g, " ").replaceAll("|", "\\|").trim()
 
-/** The table of docs/MUTATIONS.md. */
-const table = (caught: ReadonlyArray<Caught>): string => {
-  const rows = caught.map(({ by, line, mutation }) => {
-    const { description, file, find, id, replace, test } = mutation
-    const change = `\`${cell(find)}\` → ${replace.trim() === "" ? "(nothing)" : `\`${cell(replace)}\``}`
-    const where = `${file.replace(/^packages\//, "")}:${line}`
-    const caughtBy = `\`${Path.basename(parseTest(test).file)}\`: ${cell(by ?? "NOT CAUGHT")}`
-    return `| ${id} | ${cell(description)} | ${where} | ${change} | ${caughtBy} |`
-  })
+const row = ({ by, line, mutation }: Caught): string => {
+  const { description, file, find, id, replace, test } = mutation
+  const change = `\`${cell(find)}\` → ${replace.trim() === "" ? "(nothing)" : `\`${cell(replace)}\``}`
+  const where = `${file.replace(/^packages\//, "")}:${line}`
+  const caughtBy = `\`${Path.basename(parseTest(test).file)}\`: ${cell(by ?? "NOT CAUGHT")}`
+  return `| ${id} | ${cell(description)} | ${where} | ${change} | ${caughtBy} |`
+}
+
+/** The table of docs/MUTATIONS.md: rows that were judged now, and for the others those that are there. */
+const table = (caught: ReadonlyArray<Caught>, ids: ReadonlyArray<string>, before: string): string => {
+  const old = new Map(
+    before.split("\n").flatMap((line) => (line.startsWith("| ") ? [[line.split(" ")[1]!, line] as const] : []))
+  )
+  const now = new Map(caught.map((each) => [each.mutation.id, row(each)]))
+  const rows = ids.flatMap((id) => now.get(id) ?? old.get(id) ?? [])
   return [
     "# Mutations: known bugs that the tests catch",
     "",
-    "Each row is a bug that was put into the code and the test that failed because of it. Made by `npm run mutations -- --write`,",
+    "Each row is a bug that was put into the code and the test that failed because of it. Made by `node scripts/mutations.ts --write`,",
     "which puts every one in again; a bug that no test catches makes it fail. The mutations themselves are data:",
     "`packages/*/test/mutations/*.json`.",
     "",
-    `${caught.length} mutations, ${caught.filter(({ by }) => by !== undefined).length} caught.`,
+    `${rows.length} mutations, ${rows.filter((line) => !line.includes(": NOT CAUGHT |")).length} caught.`,
     "",
     "| id | the bug | where | change | caught by |",
     "|---|---|---|---|---|",
@@ -167,8 +173,9 @@ const table = (caught: ReadonlyArray<Caught>): string => {
 }
 
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1]?.split(",") : undefined
-const mutations = load().filter(({ id }) => only === undefined || only.includes(id))
-const twice = mutations.find(({ id }, i) => mutations.findIndex((other) => other.id === id) !== i)
+const all = load()
+const mutations = all.filter(({ id }) => only === undefined || only.includes(id))
+const twice = all.find(({ id }, i) => all.findIndex((other) => other.id === id) !== i)
 if (twice !== undefined) throw new Error(`two mutations are called ${twice.id}`)
 const copy = copyTree()
 process.on("exit", () => Fs.rmSync(copy, { recursive: true, force: true }))
@@ -197,8 +204,10 @@ for (const mutation of mutations) {
   )
 }
 const missed = caught.filter(({ by }) => by === undefined)
-if (process.argv.includes("--write") && only === undefined) {
-  Fs.writeFileSync(Path.join(root, "docs/MUTATIONS.md"), table(caught))
+if (process.argv.includes("--write")) {
+  const path = Path.join(root, "docs/MUTATIONS.md")
+  const ids = all.map(({ id }) => id)
+  Fs.writeFileSync(path, table(caught, ids, Fs.existsSync(path) ? Fs.readFileSync(path, "utf8") : ""))
 }
 console.log(`mutations: ${caught.length - missed.length} of ${mutations.length} caught`)
 process.exitCode = missed.length === 0 && unfit.size === 0 ? 0 : 1

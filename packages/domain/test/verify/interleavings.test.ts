@@ -170,6 +170,42 @@ describe("every interleaving gives what some serial order gives", () => {
   })
 })
 
+describe("every interleaving, of chosen pairs in every run", () => {
+  const chosen: ReadonlyArray<readonly [name: string, bodies: ReadonlyArray<Programs.Body>]> = [
+    [
+      "a branch that gave up still counts by what it read",
+      [
+        [
+          { op: "orElse", left: [{ op: "await", key: "x3" }], right: [{ op: "write", key: "x2", plus: 1 }] },
+          { op: "read", key: "x1" }
+        ],
+        [
+          { op: "write", key: "x3", plus: 2 },
+          { op: "write", key: "x1", plus: 2 }
+        ]
+      ]
+    ],
+    [
+      "a range and a cell of it are of one state",
+      [
+        [
+          { op: "range", key: "x" },
+          { op: "read", key: "x2" }
+        ],
+        [
+          { op: "write", key: "x1", plus: 3 },
+          { op: "write", key: "x2", plus: 3 }
+        ]
+      ]
+    ]
+  ]
+  for (const [name, bodies] of chosen) {
+    it(name, async () => {
+      for (const lane of lanes) expect((await explore(lane, bodies, 20_000)).complete).toBe(true)
+    })
+  }
+})
+
 describe("the judge can fail", () => {
   it("a torn read-modify-write is no serial outcome", () => {
     const increment: Programs.Body = [
