@@ -3,7 +3,7 @@
  * package, since any process with a session does the wills of the dead, whether it knows tuple spaces or not.
  */
 import { deliveriesOf, withDeliveries } from "./core/Envelope.ts"
-import { type Key, prefixEnd } from "./core/Key.ts"
+import { prefixEnd } from "./core/Key.ts"
 import type { Restore } from "./core/SessionCells.ts"
 import { Value } from "./core/Value.ts"
 import { encodeString } from "./core/ValueCodec.ts"

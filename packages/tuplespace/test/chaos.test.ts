@@ -3,7 +3,7 @@
  * tuple is consumed once. Full size: `WEFT_SCALE=full`; one seed: `WEFT_SEED=n`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { type Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Backend } from "@weft/domain/Backend"
 import * as MemoryBackend from "@weft/domain/MemoryBackend"
 import * as Sessions from "@weft/domain/Sessions"

@@ -1,5 +1,5 @@
 /** A tuple space of a store as one that needs none, for suites: its store is given to every effect. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Store } from "@weft/domain/Store"
