@@ -112,6 +112,16 @@ export class Database {
     return this.rows(sql, seq, limit).map((row) => this.logRow(row))
   }
 
+  /** The last batch beyond the newest ones that hold `bytesMax` bytes together; 0 when all are within. */
+  lastBeyond(bytesMax: number): number {
+    let left = bytesMax
+    for (const [seq, bytes] of this.rows("SELECT seq, length(body) FROM log ORDER BY seq DESC")) {
+      left -= Number(bytes)
+      if (left < 0) return Number(seq)
+    }
+    return 0
+  }
+
   appendLog(seq: number, version: Version, body: Uint8Array): void {
     this.prepare("INSERT INTO log (seq, version, body, sum) VALUES (?, ?, ?, ?)").run(
       seq,

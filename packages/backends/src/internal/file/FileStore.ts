@@ -41,6 +41,9 @@ const rowsPerQueryAtReload = 32
 /** Keys of the last commits kept in memory, in bytes; each costs about five times as much. Older ones count as unknown. */
 const recentKeyBytesMax = 4 * 1024 * 1024
 
+/** Bytes of the log of which an opening remembers what changed; of older commits it takes the outcomes alone. */
+const recentLogBytes = 32 * 1024 * 1024
+
 /** Keeps the log within this many bytes, whatever `recentCommits` would allow. */
 export const logBytesMaxDefault = 256 * 1024 * 1024
 
@@ -196,8 +199,19 @@ export class FileStore implements Apply.View {
     }
   }
 
-  /** Forgets the mirror and reads the log again. */
+  /** Forgets the mirror and reads the log again, as of one moment. */
   reload(): void {
+    const { database } = this
+    if (database.db.isTransaction) return this.readLog()
+    database.begin()
+    try {
+      this.readLog()
+    } finally {
+      database.rollback()
+    }
+  }
+
+  private readLog(): void {
     this.cache.clear()
     this.outcomes = new Outcomes(this.limits)
     this.marks = []
@@ -207,10 +221,14 @@ export class FileStore implements Apply.View {
     this.recent = this.recentAfter(this.version)
     this.seq = 0
     if (first !== undefined) this.mark(first)
+    const beyond = this.database.lastBeyond(recentLogBytes)
     for (;;) {
       const rows = this.database.logAfter(this.seq, rowsPerQueryAtReload)
-      // No cell is in memory that they could change.
-      for (const row of rows) this.follow(row, "keys")
+      for (const row of rows) {
+        // No cell is in memory that they could change.
+        this.follow(row, row.seq <= beyond ? "ids" : "keys")
+        if (row.seq === beyond) this.recent = this.recentAfter(row.version)
+      }
       if (rows.length < rowsPerQueryAtReload) break
     }
     this.stale = false
@@ -275,7 +293,7 @@ export class FileStore implements Apply.View {
       if (wanted === "cells") {
         for (const { after, key } of changes) if (this.cache.has(key)) this.cache.set(key, after)
       }
-      this.recent.push(id, atMillis, wanted === "keys" ? changes : keysOnly(changes))
+      if (wanted !== "ids") this.recent.push(id, atMillis, wanted === "keys" ? changes : keysOnly(changes))
       this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
     }
     for (const { committed, id, resolvedBelow, version } of outcomes) {

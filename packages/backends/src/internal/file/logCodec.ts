@@ -97,8 +97,8 @@ export class LogWriter {
   }
 }
 
-/** What of a row is wanted: whole cells, or the keys alone, which costs a fraction of the memory. */
-export type Wanted = "cells" | "keys"
+/** What of a row is wanted: whole cells, keys alone, or only what became of which id; each costs a fraction of the one before. */
+export type Wanted = "cells" | "keys" | "ids"
 
 /** The inverse. Throws `RangeError` for bytes that are no row; a checksum has been compared before. */
 export const decodeBatch = (row: Uint8Array, wanted: Wanted = "cells"): Batch => {
@@ -142,7 +142,13 @@ export const decodeBatch = (row: Uint8Array, wanted: Wanted = "cells"): Batch =>
     const changes: Array<KeyChange> = []
     for (let m = u32(); m > 0; m--) {
       at += 2
-      const key = text(bytes.readUInt16BE(at - 2))
+      const keyLength = bytes.readUInt16BE(at - 2)
+      if (wanted === "ids") {
+        at += keyLength
+        skipCells(bytes[at++]!)
+        continue
+      }
+      const key = text(keyLength)
       const flags = bytes[at++]!
       if (wanted === "keys") {
         skipCells(flags)
