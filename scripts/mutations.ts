@@ -1,11 +1,12 @@
 /**
- * Puts known bugs into the code, one at a time, and asks whether the named test catches each: `npm run mutations`. A bug
+ * Puts known bugs into the code, one at a time, and asks whether the named test catches each: `node scripts/mutations.ts`. A bug
  * that no test catches is a hole in the tests, so it fails. Works on a copy in a temporary folder.
  *
  *   node scripts/mutations.ts [--only ID,ID] [--write]
  *
  * Mutations are data: `packages/<name>/test/mutations/*.json`, each with `id`, `file`, `find` (occurs once), `replace`,
- * `test` (a test file, after ` -t ` a name, before it settings such as WEFT_SCALE=full) and `description` (what the bug is). `--write` brings docs/MUTATIONS.md up to date.
+ * `test` (a test file, after ` -t ` a name, before it settings such as WEFT_SCALE=full) and `description` (what the bug
+ * is). `--write` brings docs/MUTATIONS.md up to date.
  */
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
