@@ -7,7 +7,7 @@
  */
 import * as fs from "node:fs"
 import { Cause, Effect, Exit } from "effect"
-import { Backend } from "@weft/domain/Backend"
+import type { Backend } from "@weft/domain/Backend"
 import type { CommitRequest, Write } from "@weft/domain/core/Commit"
 import * as StoreError from "@weft/domain/StoreError"
 import * as FileBackend from "../../src/FileBackend.ts"

@@ -21,6 +21,8 @@ export const workloads = {
 
 export type Name = keyof typeof workloads
 
+type Arguments = [string, string, string, "wal" | "rollback", Name, string, string, string, string, string]
+
 /** Fibers of a process, so that transactions of one process meet too. */
 export const clients = 4
 
@@ -28,18 +30,7 @@ export const clients = 4
 const valuesPerProcess = 100_000_000
 
 if (process.argv[1] === import.meta.filename) {
-  const [, , path, journal, workloadName, name, index, transactions, seed, out] = process.argv as unknown as [
-    string,
-    string,
-    string,
-    "wal" | "rollback",
-    Name,
-    string,
-    string,
-    string,
-    string,
-    string
-  ]
+  const [, , path, journal, workloadName, name, index, transactions, seed, out] = process.argv as Arguments
   const orphaned = (): never => process.exit(1)
   process.on("disconnect", orphaned)
   const told = new Promise((go) => process.once("message", go))

@@ -18,20 +18,13 @@ import * as FileBackend from "../../src/FileBackend.ts"
 /** Fibers that commit items at the same time: how many answers one death takes away. */
 const clients = 32
 
+type Arguments = [string, string, string, "wal" | "rollback", string, string, string, string]
+
 /** Calls of `commit` that a life lasts, at least and at most. */
 const lifeCalls = [3, 24] as const
 
 if (process.argv[1] === import.meta.filename) {
-  const [, , path, journal, from, to, seed, diaryPath] = process.argv as unknown as [
-    string,
-    string,
-    string,
-    "wal" | "rollback",
-    string,
-    string,
-    string,
-    string
-  ]
+  const [, , path, journal, from, to, seed, diaryPath] = process.argv as Arguments
   const orphaned = (): never => process.exit(1)
   process.on("disconnect", orphaned)
   const diary = fs.openSync(diaryPath, "a+")
