@@ -229,7 +229,9 @@ export class Writer {
   }
 
   private rouse(): void {
-    for (const wake of this.sleepers) wake()
+    // Who wakes may fall asleep again at once: that is a sleeper of the next time.
+    const woken = Array.from(this.sleepers)
+    for (const wake of woken) wake()
   }
 }
 
