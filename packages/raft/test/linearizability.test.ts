@@ -24,7 +24,7 @@ const get = (key: string): MapInput => ({ op: "get", key })
 const put = (key: string, value: number): MapInput => ({ op: "set", key, value })
 
 describe("answers", () => {
-  const stale: History<RegisterInput, RegisterOutput> = historyOf([
+  const stale: History<RegisterInput, RegisterOutput> = historyOf<RegisterInput, RegisterOutput>([
     ["writer", 0, 1, write(1), null],
     ["other", 0, 2, { op: "cas", from: 0, to: 5 }, true],
     ["writer", 3, 4, write(2), null],

@@ -49,6 +49,7 @@ function OperationImpl(
 }
 OperationImpl.prototype = proto
 
+// A function with the prototype above is the class; TypeScript has no word for that.
 const Impl = OperationImpl as unknown as new <A>(
   store: StoreKey<any>,
   label: string,

@@ -79,6 +79,7 @@ for (const [name, backend] of Object.entries(backends)) {
     })
 
     it("a transaction names its store", async () => {
+      // The raw operations are typed for the default store.
       const bills = rawOn(Billing) as unknown as {
         readonly get: (key: string) => Effect.Effect<number, never, Billing>
       }
