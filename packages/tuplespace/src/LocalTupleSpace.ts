@@ -159,7 +159,8 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
 
   private put(tuple: T, expiresAtMillis: number): void {
     this.table.out(tuple, expiresAtMillis)
-    if (this.listeners.size > 0) for (const listener of this.listeners) notifyOne(listener, tuple)
+    // A listener that is woken may begin another one, which is one of the next tuple.
+    if (this.listeners.size > 0) for (const listener of Array.from(this.listeners)) notifyOne(listener, tuple)
   }
 
   private giveBack(entry: Entry<T>): void {
