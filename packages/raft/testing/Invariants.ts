@@ -321,7 +321,8 @@ export class RaftInvariants extends ReplicaInvariants {
       () => `${id} in ${raft.term}: ${String(seen.vote)} to ${String(raft.vote)}`
     )
     invariant(
-      raft.commit >= seen.commit,
+      // But where a damaged log was given up for a snapshot: then the node waits to have it back, and casts no votes.
+      raft.commit >= seen.commit || (raft.recoverTo >= seen.commit && raft.commit === raft.lastIndex),
       "the commit index never falls (paper, 5.3)",
       () => `${id}: ${seen.commit} to ${raft.commit}`
     )

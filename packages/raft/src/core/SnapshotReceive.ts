@@ -70,7 +70,9 @@ export const snapshotInstalled = (s: State, index: Index): void => {
   s.snapshot = meta
   s.bytesSinceSnapshot = 0
   s.keptBytes = 0
-  s.commit = Math.max(s.commit, index)
+  // A log that was given up for its damage may have been committed beyond the snapshot: those entries are no longer here,
+  // and come back from the leader before this node votes again (`recoverTo`).
+  s.commit = keepLog ? Math.max(s.commit, index) : index
   s.applied = index
   s.matched = Math.max(s.matched, index)
   s.snapshotAsked = 0
