@@ -48,18 +48,24 @@ export const hasPersistWork = (s: State): boolean =>
 export const takePersistWork = (s: State): PersistWork | undefined => {
   if (!hasPersistWork(s)) return undefined
   const { log } = s
-  const truncateFrom = s.dirtyFrom <= s.handed ? s.dirtyFrom : 0
   const tail = s.dirtyFrom <= log.lastIndex ? log.slice(s.dirtyFrom, Infinity, Infinity) : []
   const filled =
     s.filled.length === 0 ? s.filled : s.filled.filter(({ index }) => index < s.dirtyFrom && index > log.base)
+  const joined = filled.length === 0 ? tail : [...filled, ...tail]
+  // What fills holes and what is appended may not touch: then all from the first on is written anew, in the same atomic step.
+  const first = joined[0]?.index ?? 0
+  const isBroken = filled.length > 0 && joined.some(({ index }, i) => index !== first + i)
+  const rewritten = isBroken ? log.slice(first, Infinity, Infinity) : joined
+  const isSound = !isBroken || rewritten.every(({ kind }) => kind !== "damaged")
+  const truncateFrom = s.dirtyFrom <= s.handed ? s.dirtyFrom : 0
   const work: PersistWork = {
     write: ++s.lastWrite,
     hardState:
       s.hardDirty || s.commit > s.commitStored
         ? { term: s.term, vote: s.vote, commit: s.commit, recoverTo: s.recoverTo }
         : undefined,
-    truncateFrom,
-    entries: filled.length === 0 ? tail : [...filled, ...tail],
+    truncateFrom: isBroken && isSound ? first : truncateFrom,
+    entries: isSound ? rewritten : joined,
     compactTo: s.compactPending
   }
   if (s.hardDirty) s.lastHardWrite = work.write
