@@ -1,7 +1,7 @@
 /**
  * A store chosen by settings: `Backends.layerConfig()` is the Layer of a program that does not know its store.
  *
- * API.md's sketch had this as `Backend.layerConfig`; the contract class lives in `@weft/domain`, which knows no store, so
+ * A first sketch had this as `Backend.layerConfig`; the contract class lives in `@weft/domain`, which knows no store, so
  * it stands here.
  */
 import * as Config from "effect/Config"

@@ -2,7 +2,7 @@
  * A value as the store holds it: bytes, and beside them the decoded form where it may be shared. Pure.
  *
  * The first byte of `bytes` names the codec, the next two the number of the schema (big endian); see `ValueCodec.ts`.
- * Encoding happens once, at set (that validates, DESIGN 9). A decoded form is kept only when sharing it is safe: it is a
+ * Encoding happens once, at set (that validates). A decoded form is kept only when sharing it is safe: it is a
  * primitive or deeply frozen, so no caller can change stored state through it.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The commit rule (paper 5.3, 5.4.2): an entry is committed when a majority of every half of the configuration in force
  * has it durably and it is of the leader's own term; with it everything before. The leader counts itself by what is durable
- * at it, as any follower (RAFT.md mend 2), so its own slow disk delays nothing.
+ * at it, as any follower, so its own slow disk delays nothing.
  */
 import { entryBytes } from "./Log.ts"
 import { configurationCommitted } from "./Membership.ts"

@@ -1,5 +1,5 @@
 /**
- * When to make a snapshot and how much of the log to drop (paper, section 7). By count and by bytes (RAFT.md mend 5: 20 MB
+ * When to make a snapshot and how much of the log to drop (paper, section 7). By count and by bytes (20 MB
  * commands fill the memory long before a count does), by command, and never what a live follower still needs as long as
  * that stays within `keepEntries` and `keepBytes`: else every hiccup becomes a snapshot.
  */

@@ -1,5 +1,5 @@
 /**
- * What is durable, and what waits for it (RAFT.md mend 1; thesis 10.2.1).
+ * What is durable, and what waits for it (thesis 10.2.1).
  *
  * The driver writes numbered works in order. A message that tells persistent state is held until the work that contains
  * that state is durable: `holdForLog` waits for everything so far, `holdForHard` for term and vote alone (so a read round

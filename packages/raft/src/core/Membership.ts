@@ -1,7 +1,7 @@
 /**
  * Changes of membership by joint consensus (thesis 4.3; single steps have had a safety bug and save nothing here). A change
  * is two entries: the joint configuration, and, when that is committed, the new one alone. Both are in force from their
- * append. One change at a time, and none before the leader has committed an entry of its own term (RAFT.md mend 7).
+ * append. One change at a time, and none before the leader has committed an entry of its own term.
  */
 import { enterJoint, isJoint, isVoter, leaveJoint, normalConfiguration } from "./Configurations.ts"
 import { replicateAll } from "./Replication.ts"

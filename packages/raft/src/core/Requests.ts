@@ -1,6 +1,6 @@
 /**
  * Requests of this node from their proposal to their reply. A waiting request is keyed by index AND term: another leader's
- * entry at its index must not answer it (RAFT.md mend 4). A truncated entry is not lost yet (a later leader may still hold
+ * entry at its index must not answer it. A truncated entry is not lost yet (a later leader may still hold
  * it), so the answer waits until its index is committed.
  */
 import { encodeConfiguration } from "./Configurations.ts"

@@ -50,7 +50,7 @@ const checkQuorum = (s: State): boolean => {
   return false
 }
 
-/** An operation that never returns raises no error (RAFT.md mend 9): count the ticks of the oldest write in flight. */
+/** An operation that never returns raises no error: count the ticks of the oldest write in flight. */
 const watchDisk = (s: State): void => {
   const oldest = s.writes[0]
   const ticks = oldest === undefined ? 0 : s.now - oldest.at
