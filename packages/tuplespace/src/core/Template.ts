@@ -42,10 +42,16 @@ export type PredicateFor<A, Ps> = {
   [N in keyof Ps & string]: Ps[N] extends (value: infer V) => boolean ? ([A & V] extends [never] ? never : N) : never
 }[keyof Ps & string]
 
-/** What may stand for tuples of type `T`: at every place a value, `any`, `is` or `where`. */
-export type Template<T, Ps = {}> =
+/** What the tuples of a union hold at place `I`. */
+type At<T, I> = T extends ReadonlyArray<unknown> ? (I extends keyof T ? T[I] : never) : never
+
+/**
+ * What may stand for tuples of type `T`: at every place a value, `any`, `is` or `where`. An `is` may be wider than one kind of
+ * tuple, up to what any kind holds at its place: `is(Schema.Literals(["job", "done"]))` matches two kinds.
+ */
+export type Template<T, Ps = {}, All = T> =
   T extends ReadonlyArray<unknown>
-    ? { readonly [I in keyof T]: T[I] | Any | Is<T[I]> | Where<PredicateFor<T[I], Ps>> }
+    ? { readonly [I in keyof T]: T[I] | Any | Is<At<All, I>> | Where<PredicateFor<T[I], Ps>> }
     : never
 
 type Place<A, P> = P extends Any ? A : P extends Where<string> ? A : P extends Is<infer B> ? A & B : A & P
