@@ -23,6 +23,7 @@ import { type Engine, makeSession } from "./internal/Engine.ts"
 import { Fences } from "./internal/Fences.ts"
 import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
+import { settle } from "./core/TupleRules.ts"
 import type { TxView } from "./internal/TxView.ts"
 import { giveBack } from "./QueueCells.ts"
 import { putBack } from "./TupleCells.ts"
@@ -220,7 +221,7 @@ const doWill = (tx: TxView, willKey: Key, will: Cells.Will): void => {
   if (will.kind === "giveBack") giveBack(tx, will)
   else if (will.kind === "remove") for (const key of will.keys) tx.delete(key)
   else if (will.kind === "ticket") tx.delete(will.prefix + LockCells.stampOf(willKey))
-  else if (will.kind === "restore") putBack(tx, will, true)
+  else if (will.kind === "restore") putBack(tx, will, settle(will.kind, "died") === "return")
   else for (const key of LockCells.ticketKeys(will.tree, will.nodes, LockCells.stampOf(willKey))) tx.delete(key)
 }
 

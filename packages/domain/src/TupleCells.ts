@@ -7,6 +7,7 @@ import { prefixEnd } from "./core/Key.ts"
 import type { Restore } from "./core/SessionCells.ts"
 import { Value } from "./core/Value.ts"
 import { encodeString } from "./core/ValueCodec.ts"
+import { isDeadLetter } from "./core/TupleRules.ts"
 import type { TxView } from "./internal/TxView.ts"
 
 /** Value of an index entry: there is nothing to say but that it is there. */
@@ -25,7 +26,7 @@ export const putBack = (tx: TxView, will: Restore, counts: boolean): void => {
   if (value === undefined) return
   tx.delete(will.inFlight)
   const returns = deliveriesOf(value) + (counts ? 1 : 0)
-  if (returns > will.returnsMax) {
+  if (isDeadLetter(returns, will.returnsMax)) {
     tx.set(will.dead, value)
     return
   }

@@ -7,11 +7,13 @@ import { deliveriesOf, withDeadline } from "@weft/domain/core/Envelope"
 import { type Key, prefixEnd, successor } from "@weft/domain/core/Key"
 import { encodePart } from "@weft/domain/core/KeyCodec"
 import * as KeyDecode from "@weft/domain/core/KeyDecode"
-import { type Restore, type Ticket, willOf, willValue } from "@weft/domain/core/SessionCells"
+import { type Restore, type Ticket, type Will, willOf, willValue } from "@weft/domain/core/SessionCells"
+import { settle, type Settlement, type TakeEnd, type TakeWill } from "@weft/domain/core/TupleRules"
 import type { Value } from "@weft/domain/core/Value"
 import type { Item, TxView } from "@weft/domain/internal/TxView"
 import * as Sessions from "@weft/domain/Sessions"
 import { buildingValue, entryValue, putBack, readyValue } from "@weft/domain/TupleCells"
+import * as Handing from "../core/Handing.ts"
 import { type Compiled, fits, PredicateFailed } from "../core/Template.ts"
 import { classOf, SpaceKeys, stampOf, takes } from "./SpaceKeys.ts"
 import { ofValue, type Readied, type TicketRecord, toValue } from "./Tickets.ts"
@@ -239,29 +241,37 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 
   /** The oldest fit for which nobody waits already [9]. */
   free(access: Access, template: Compiled, readied: Readied, sweeps: boolean): Found<T> | undefined {
-    for (const found of this.fits(access, template, sweeps)) {
-      if (this.firstWaiter(access.tx, found.tuple, readied, none) === undefined) return found
-    }
-    return undefined
+    return Handing.free(this.fits(access, template, sweeps), (found) => this.#isAwaited(access.tx, found, readied))
+  }
+
+  #isAwaited(tx: TxView, { tuple }: Found<T>, readied: Readied): boolean {
+    return this.firstWaiter(tx, tuple, readied, none) !== undefined
   }
 
   /** All fits for which nobody waits, oldest first. */
   allFree(access: Access, template: Compiled, readied: Readied, sweeps: boolean): ReadonlyArray<Found<T>> {
     const out: Array<Found<T>> = []
     for (const found of this.fits(access, template, sweeps)) {
-      if (this.firstWaiter(access.tx, found.tuple, readied, none) === undefined) out.push(found)
+      if (!this.#isAwaited(access.tx, found, readied)) out.push(found)
     }
     return out
   }
 
-  /** [15] Takes a ticket back, or what it got: the tuple returns as if it had never been handed out. */
-  cancel(tx: TxView, willKey: Key): void {
+  /** [14 to 17] Ends a take: what becomes of its ticket or its tuple is decided by `core/TupleRules.ts`. */
+  settle(tx: TxView, willKey: Key, end: TakeEnd): Settlement {
     const value = tx.get(willKey)
-    if (value === undefined) return
-    const will = willOf(value)
-    if (will.kind === "ticket") tx.delete(will.prefix + stampOf(willKey))
-    else if (will.kind === "restore") putBack(tx, will, false)
+    const will = value === undefined ? undefined : willOf(value)
+    const settlement = settle(takeWillOf(will), end)
+    if (settlement === "nothing") return settlement
+    if (will?.kind === "ticket") tx.delete(will.prefix + stampOf(willKey))
+    else if (will?.kind === "restore") {
+      if (settlement === "consume") {
+        if (tx.get(will.inFlight) === undefined) return "nothing"
+        tx.delete(will.inFlight)
+      } else putBack(tx, will, settlement === "return")
+    }
     tx.delete(willKey)
+    return settlement
   }
 
   /** Cancels a take that is known by its nonce alone: its commit was not heard of. */
@@ -269,7 +279,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     const start = takes(sid)
     for (const { key, value } of tx.range({ start, end: prefixEnd(start) })) {
       const will = willOf(value)
-      if ((will.kind === "ticket" || will.kind === "restore") && will.nonce === nonce) this.cancel(tx, key)
+      if ((will.kind === "ticket" || will.kind === "restore") && will.nonce === nonce) this.settle(tx, key, "cancelled")
     }
   }
 
@@ -286,25 +296,6 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     return { tuple, value: held, restore: will, returns: deliveriesOf(held) }
   }
 
-  /** A lease ends without its work being done: back, one time more, or to the dead letters. */
-  giveBack(tx: TxView, willKey: Key): void {
-    const value = tx.get(willKey)
-    if (value === undefined) return
-    const will = willOf(value)
-    if (will.kind === "restore") putBack(tx, will, true)
-    tx.delete(willKey)
-  }
-
-  /** A lease ends with its work done. False when it was over before. */
-  finish(tx: TxView, willKey: Key): boolean {
-    const value = tx.get(willKey)
-    const will = value === undefined ? undefined : willOf(value)
-    if (will?.kind !== "restore" || tx.get(will.inFlight) === undefined) return false
-    tx.delete(willKey)
-    tx.delete(will.inFlight)
-    return true
-  }
-
   /** Tickets of all, by stamp. */
   tickets(tx: TxView): ReadonlyArray<{ readonly stamp: number; readonly record: TicketRecord }> {
     const { tickets } = this.keys
@@ -318,6 +309,10 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
       })
   }
 }
+
+/** What a will says of a take; those of other things say nothing. */
+export const takeWillOf = (will: Will | undefined): TakeWill =>
+  will?.kind === "ticket" || will?.kind === "restore" ? will.kind : undefined
 
 const none: ReadonlySet<Key> = new Set()
 const onlyZero: ReadonlyArray<number> = [0]

@@ -15,6 +15,7 @@ import { dropped, unfenced } from "@weft/domain/internal/HeldLock"
 import { versionedOf } from "@weft/domain/internal/versioned"
 import * as Sessions from "@weft/domain/Sessions"
 import * as StoreError from "@weft/domain/StoreError"
+import { isNews } from "../core/Handing.ts"
 import type { Compiled, PredicateFailed } from "../core/Template.ts"
 import { fits, show } from "../core/Template.ts"
 import type { Follower, Reader } from "./Follower.ts"
@@ -48,8 +49,7 @@ export const take = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ r
         const receive = place.cells.base.operation("receive", (access) => {
           const given = place.cells.received(access, willKey)
           if (given === undefined || given === "gone") return undefined
-          access.tx.delete(willKey)
-          access.tx.delete(given.restore.inFlight)
+          place.cells.settle(access.tx, willKey, "received")
           return given
         })
         return Effect.flatMap(unfenced(receive), (given) =>
@@ -152,12 +152,12 @@ export const takeLeased = <T extends ReadonlyArray<unknown>>(
       const { cells } = place
       const willKey = yield* leased(place, restore)
       // An interruption that came too late to be noticed is one of the scope.
-      yield* Effect.addFinalizer(() => putBackLater(cells, ({ tx }) => void cells.giveBack(tx, willKey)))
+      yield* Effect.addFinalizer(() => putBackLater(cells, ({ tx }) => void cells.settle(tx, willKey, "released")))
       const held = yield* cells.base.operation("lease", (access) => cells.received(access, willKey))
       if (held === undefined || held === "gone") return yield* restore(takeLeased(place))
       const shape = yield* cells.base.store
       const done = Effect.flatMap(
-        cells.base.operation("done", ({ tx }) => cells.finish(tx, willKey)),
+        cells.base.operation("done", ({ tx }) => cells.settle(tx, willKey, "done") === "consume"),
         (isHeld) => (isHeld ? Effect.void : Effect.fail(leaseLost(place)))
       )
       return {
@@ -232,7 +232,7 @@ export const read = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ r
       if (value !== undefined) return value.tuple
       for (;;) {
         for (const next of seen.splice(0)) {
-          if (next.version > snapshot && (yield* decided(attempt, place, next.tuple))) return next.tuple
+          if (isNews(next.version, snapshot) && (yield* decided(attempt, place, next.tuple))) return next.tuple
         }
         if (isPassed) {
           isPassed = false

@@ -1,12 +1,13 @@
 /**
- * Who gets what: waiting takers by ticket, each its oldest fit that no earlier taker would get [12, 13]. Any process that
- * waits may do it for all; each hand-over checks its ticket, its tuple and its will, and nothing else.
+ * Who gets what, over the cells of a store: `core/Handing.ts` decides. Any process that waits may do it for all; each
+ * hand-over checks its ticket, its tuple and its will, and nothing else.
  */
 import type { Access } from "@weft/domain/Collection"
 import type { Key } from "@weft/domain/core/Key"
 import { willOf } from "@weft/domain/core/SessionCells"
+import * as Handing from "../core/Handing.ts"
 import { PredicateFailed } from "../core/Template.ts"
-import { type Found, type SpaceCells, type Waiting } from "./SpaceCells.ts"
+import { type Found, type SpaceCells, takeWillOf, type Waiting } from "./SpaceCells.ts"
 import { stampOf, takes } from "./SpaceKeys.ts"
 import { ofValue, type Readied } from "./Tickets.ts"
 
@@ -21,16 +22,7 @@ export interface Fresh {
   readonly tuples: ReadonlyArray<Key>
 }
 
-export interface Pair<T> {
-  readonly waiting: Waiting
-  readonly found: Found<T>
-}
-
-export interface Plan<T> {
-  readonly pairs: ReadonlyArray<Pair<T>>
-  /** Whether there may be more. */
-  readonly isCut: boolean
-}
+export type Pair<T> = Handing.Pair<Waiting, Found<T>>
 
 /** Reads who gets what. Writes nothing. */
 export const plan = <T extends ReadonlyArray<unknown>>(
@@ -38,97 +30,79 @@ export const plan = <T extends ReadonlyArray<unknown>>(
   cells: SpaceCells<T>,
   readied: Readied,
   fresh: Fresh
-): Plan<T> => new Planner(access, cells, readied).run(fresh)
-
-class Planner<T extends ReadonlyArray<unknown>> {
-  readonly access: Access
-  readonly cells: SpaceCells<T>
-  readonly readied: Readied
-  readonly pairs: Array<Pair<T>> = []
-  readonly served = new Set<Key>()
-  readonly given = new Set<Key>()
-
-  constructor(access: Access, cells: SpaceCells<T>, readied: Readied) {
-    this.access = access
-    this.cells = cells
-    this.readied = readied
+): Handing.Plan<Waiting, Found<T>> => {
+  const scene: Handing.Scene<Waiting, Found<T>> = {
+    fits: (waiting) => fitsOf(access, cells, readied, waiting),
+    first: ({ tuple }, except) => cells.firstWaiter(access.tx, tuple, readied, except)
   }
-
-  run({ tickets, tuples }: Fresh): Plan<T> {
-    const { access, cells, readied } = this
-    const { tx } = access
-    for (const key of tickets) {
-      if (this.pairs.length >= pairsMax) return this.plan(true)
-      const value = tx.get(key)
-      const stamp = stampOf(key)
-      if (value === undefined || this.served.has(stamp)) continue
-      const record = ofValue(value)
-      const template = readied.of(record)
-      if (template !== undefined) this.serve({ key, stamp, record, template })
-    }
-    for (const key of tuples) {
-      const value = tx.get(key)
-      if (value === undefined) continue
-      const stamp = stampOf(key)
-      const tuple = cells.base.decode(access, value, key)
-      while (!this.given.has(stamp)) {
-        if (this.pairs.length >= pairsMax) return this.plan(true)
-        const waiting = cells.firstWaiter(tx, tuple, readied, this.served)
-        if (waiting === undefined || !this.serve(waiting)) break
-      }
-    }
-    return this.plan(false)
+  const present = {
+    tickets: ticketsAt(access, readied, fresh.tickets),
+    tuples: tuplesAt(access, cells, fresh.tuples)
   }
+  return Handing.plan(scene, present, pairsMax)
+}
 
-  private plan(isCut: boolean): Plan<T> {
-    return { pairs: this.pairs, isCut }
-  }
-
-  /** Gives a ticket its oldest fit, once those that came before it and fit that tuple have theirs. */
-  private serve(waiting: Waiting): boolean {
-    for (;;) {
-      const found = this.oldest(waiting)
-      if (found === undefined) return false
-      const first = this.cells.firstWaiter(this.access.tx, found.tuple, this.readied, this.served)
-      const isOthers = first !== undefined && first.stamp < waiting.stamp
-      if (isOthers && this.serve(first)) continue
-      this.served.add(waiting.stamp)
-      this.given.add(found.stamp)
-      this.pairs.push({ waiting, found })
-      return true
-    }
-  }
-
-  private oldest({ record, template }: Waiting): Found<T> | undefined {
-    // Only the predicate of a template throws this; what the view throws passes through.
-    try {
-      for (const found of this.cells.fits(this.access, template, false)) if (!this.given.has(found.stamp)) return found
-    } catch (error) {
-      if (!(error instanceof PredicateFailed)) throw error
-      this.readied.failed(record.nonce, error)
-    }
-    return undefined
+function* ticketsAt({ tx }: Access, readied: Readied, keys: ReadonlyArray<Key>): Generator<Waiting> {
+  for (const key of keys) {
+    const value = tx.get(key)
+    if (value === undefined) continue
+    const record = ofValue(value)
+    const template = readied.of(record)
+    if (template !== undefined) yield { key, stamp: stampOf(key), record, template }
   }
 }
 
-/** Hands over what was planned, if all of it still stands. False: plan again. */
+function* tuplesAt<T extends ReadonlyArray<unknown>>(
+  access: Access,
+  cells: SpaceCells<T>,
+  keys: ReadonlyArray<Key>
+): Generator<Found<T>> {
+  for (const key of keys) {
+    const value = access.tx.get(key)
+    if (value !== undefined) {
+      yield { key, stamp: stampOf(key), value, tuple: cells.base.decode(access, value, key) }
+    }
+  }
+}
+
+/** A predicate that throws fits nothing more, and its taker is told. */
+function* fitsOf<T extends ReadonlyArray<unknown>>(
+  access: Access,
+  cells: SpaceCells<T>,
+  readied: Readied,
+  { record, template }: Waiting
+): Generator<Found<T>> {
+  // Only the predicate of a template throws this; what the view throws passes through.
+  try {
+    yield* cells.fits(access, template, false)
+  } catch (error) {
+    if (!(error instanceof PredicateFailed)) throw error
+    readied.failed(record.nonce, error)
+  }
+}
+
+/** [13] Hands over what was planned, if all of it still stands. False: plan again. */
 export const handOver = <T extends ReadonlyArray<unknown>>(
   { tx }: Access,
   cells: SpaceCells<T>,
   pairs: ReadonlyArray<Pair<T>>
 ): boolean => {
   tx.prefetch(
-    pairs.flatMap(({ found, waiting }) => [waiting.key, found.key, willKeyOf(waiting)]),
+    pairs.flatMap(({ ticket, tuple }) => [ticket.key, tuple.key, willKeyOf(ticket)]),
     []
   )
-  for (const { found, waiting } of pairs) {
-    const will = tx.get(willKeyOf(waiting))
-    if (will === undefined || willOf(will).kind !== "ticket") return false
-    if (tx.get(waiting.key) === undefined || tx.get(found.key) === undefined) return false
+  for (const { ticket, tuple } of pairs) {
+    const will = tx.get(willKeyOf(ticket))
+    const standing: Handing.Standing = {
+      will: will === undefined ? undefined : takeWillOf(willOf(will)),
+      isTicketThere: tx.get(ticket.key) !== undefined,
+      isTupleThere: tx.get(tuple.key) !== undefined
+    }
+    if (!Handing.stands(standing)) return false
   }
-  for (const { found, waiting } of pairs) {
-    tx.delete(waiting.key)
-    cells.handOver(tx, found, willKeyOf(waiting), waiting.record.nonce)
+  for (const { ticket, tuple } of pairs) {
+    tx.delete(ticket.key)
+    cells.handOver(tx, tuple, willKeyOf(ticket), ticket.record.nonce)
   }
   return true
 }
