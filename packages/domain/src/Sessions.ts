@@ -16,17 +16,14 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type Key, prefixEnd } from "./core/Key.ts"
 import { encodePart } from "./core/KeyCodec.ts"
-import * as LockCells from "./core/LockCells.ts"
 import { Observation } from "./core/Observation.ts"
 import * as Cells from "./core/SessionCells.ts"
 import { type Engine, makeSession } from "./internal/Engine.ts"
 import { Fences } from "./internal/Fences.ts"
 import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
-import { settle } from "./core/TupleRules.ts"
+import * as sessionOps from "./internal/sessionOps.ts"
 import type { TxView } from "./internal/TxView.ts"
-import { giveBack } from "./QueueCells.ts"
-import { putBack } from "./TupleCells.ts"
 import { Store } from "./Store.ts"
 import type { StoreError } from "./StoreError.ts"
 
@@ -59,7 +56,7 @@ export interface Session {
 }
 
 /** Whether the session still exists; enters the read set. */
-export const exists = (tx: TxView, session: Session): boolean => tx.get(session.existsKey) !== undefined
+export const exists = (tx: TxView, session: Session): boolean => sessionOps.exists(tx, session.id)
 
 /** Has a will done when the session ends. `place` makes its key unique within the session. */
 export const addWill = (tx: TxView, session: Session, place: Key, will: Cells.Will): void =>
@@ -121,10 +118,7 @@ export const make = <Id = Store>(options?: {
     const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(options?.lease ?? (yield* Lease)))
     const session = new Live(yield* makeSession)
     session.sentMillis = yield* monotonicMillis
-    yield* Operation.make(store, "session.open", (tx) => {
-      tx.set(session.existsKey, Cells.bumpValue(1))
-      tx.set(Cells.bumpKey(session.id), Cells.bumpValue(0))
-    })
+    yield* Operation.make(store, "session.open", (tx) => sessionOps.open(tx, session.id))
     // Bounded: where the store does not answer, the observers of others close it instead.
     yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeoutOption(close(store, session), leaseMillis)))
     yield* Effect.forkScoped(bumping(store, session, leaseMillis))
@@ -135,10 +129,7 @@ export const make = <Id = Store>(options?: {
 const close = <Id>(store: StoreKey<Id>, session: Live): Effect.Effect<void, StoreError, Id> => {
   session.end("it was closed")
   return Effect.andThen(
-    Operation.make(store, "session.close", (tx) => {
-      tx.delete(session.existsKey)
-      tx.delete(Cells.bumpKey(session.id))
-    }),
+    Operation.make(store, "session.close", (tx) => sessionOps.close(tx, session.id)),
     doWills(store, session.id)
   )
 }
@@ -150,11 +141,7 @@ const bumping = <Id>(store: StoreKey<Id>, session: Live, leaseMillis: number): E
       yield* Effect.sleep(leaseMillis / 4)
       const sent = yield* monotonicMillis
       const left = session.sentMillis + leaseMillis - sent
-      const bump = Operation.make(store, "session.bump", (tx) => {
-        if (!exists(tx, session)) return false
-        tx.set(Cells.bumpKey(session.id), Cells.bumpValue(count))
-        return true
-      })
+      const bump = Operation.make(store, "session.bump", (tx) => sessionOps.bump(tx, session.id, count))
       const isThere = yield* Effect.result(Effect.timeoutOption(bump, Math.max(1, left)))
       if (isThere._tag === "Success" && isThere.success._tag === "Some") {
         if (!isThere.success.value) session.end("an observer removed it, since it did not move for a lease")
@@ -192,37 +179,14 @@ const observing = <Id>(store: StoreKey<Id>, leaseMillis: number): Effect.Effect<
 /** Removes a session, unless it moved after all; then does its wills. */
 export const remove = <Id>(store: StoreKey<Id>, sid: string, bump: number): Effect.Effect<boolean, StoreError, Id> =>
   Effect.flatMap(
-    Operation.make(store, "session.remove", (tx) => {
-      const seen = tx.get(Cells.bumpKey(sid))
-      if (seen === undefined || Cells.bumpOf(seen) !== bump || tx.get(Cells.existsKey(sid)) === undefined) return false
-      tx.delete(Cells.existsKey(sid))
-      tx.delete(Cells.bumpKey(sid))
-      return true
-    }),
+    Operation.make(store, "session.remove", (tx) => sessionOps.remove(tx, sid, bump)),
     (removed) => (removed ? Effect.as(doWills(store, sid), true) : Effect.succeed(false))
   )
 
 /** Does the wills of a session that has ended, in bounded batches; any process may, any number of times. */
 const doWills = <Id>(store: StoreKey<Id>, sid: string): Effect.Effect<void, StoreError, Id> => {
-  const start = Cells.willPrefix(sid)
-  const batch = Operation.make(store, "session.wills", (tx) => {
-    if (tx.get(Cells.existsKey(sid)) !== undefined) return 0
-    const items = tx.range({ start, end: prefixEnd(start), limit: willsMax })
-    for (const { key, value } of items) {
-      doWill(tx, key, Cells.willOf(value))
-      tx.delete(key)
-    }
-    return items.length
-  })
+  const batch = Operation.make(store, "session.wills", (tx) => sessionOps.doWills(tx, sid, willsMax))
   return Effect.flatMap(batch, (count) => (count < willsMax ? Effect.void : doWills(store, sid)))
-}
-
-const doWill = (tx: TxView, willKey: Key, will: Cells.Will): void => {
-  if (will.kind === "giveBack") giveBack(tx, will)
-  else if (will.kind === "remove") for (const key of will.keys) tx.delete(key)
-  else if (will.kind === "ticket") tx.delete(will.prefix + LockCells.stampOf(willKey))
-  else if (will.kind === "restore") putBack(tx, will, settle(will.kind, "died") === "return")
-  else for (const key of LockCells.ticketKeys(will.tree, will.nodes, LockCells.stampOf(willKey))) tx.delete(key)
 }
 
 const doOrphans = <Id>(store: StoreKey<Id>, from: Key = Cells.prefixes.will): Effect.Effect<void, StoreError, Id> => {
@@ -231,7 +195,7 @@ const doOrphans = <Id>(store: StoreKey<Id>, from: Key = Cells.prefixes.will): Ef
     const item = tx.range({ start: from, end: prefixEnd(will), limit: 1 })[0]
     if (item === undefined) return undefined
     const sid = Cells.sidOf(item.key, will)
-    return { sid, isOrphan: tx.get(Cells.existsKey(sid)) === undefined }
+    return { sid, isOrphan: !sessionOps.exists(tx, sid) }
   })
   return Effect.flatMap(next, (found) => {
     if (found === undefined) return Effect.void

@@ -10,6 +10,7 @@ import type { StoreError } from "../StoreError.ts"
 import type { Engine } from "./Engine.ts"
 import * as Operation from "./Operation.ts"
 import type { StoreKey } from "./StoreShape.ts"
+import type { TxView } from "./TxView.ts"
 
 /** A lock that is held. */
 export interface Fence {
@@ -31,6 +32,10 @@ export const fencesOf = (context: Context.Context<never>, engine: Engine): Reado
   return fences.length === 0 ? none : fences.filter((fence) => fence.engine === engine)
 }
 
+/** [11] The first lock whose record is gone. All that are there enter the read set: what commits was done under them. */
+export const firstLost = <F extends Pick<Fence, "recordKey">>(tx: TxView, fences: ReadonlyArray<F>): F | undefined =>
+  fences.find(({ recordKey }) => tx.get(recordKey) === undefined)
+
 /** Reads the records before a body; never ends when one is gone, since the holder is interrupted then. */
 export const checked = <A, E, R>(
   self: Effect.Effect<A, E, R>,
@@ -38,7 +43,7 @@ export const checked = <A, E, R>(
   fences: ReadonlyArray<Fence>
 ): Effect.Effect<A, E | StoreError, R> =>
   Effect.flatMap(
-    Operation.make(store, "lock.fence", (tx) => fences.find(({ recordKey }) => tx.get(recordKey) === undefined)),
+    Operation.make(store, "lock.fence", (tx) => firstLost(tx, fences)),
     (lost): Effect.Effect<A, E, R> => {
       if (lost === undefined) return self
       if (lost.isOver())

@@ -63,12 +63,12 @@ export class HeldLock<Id> implements Fence {
   get granted(): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
     const { prefix, store, tree } = this.place
     const look = versioned(store, `lock.${tree}.wait`, (tx) => {
-      if (tx.get(this.recordKey) === undefined) return false
-      if (lockOps.blocker(tx, prefix, this.nodes, this.stamp) !== undefined) throw retry
-      return true
+      const stands = lockOps.look(tx, this.recordKey, prefix, this.nodes)
+      if (stands === "wait") throw retry
+      return stands
     })
     return Effect.flatMap(look, ({ value, version }) => {
-      if (!value) return Effect.fail(lost(tree))
+      if (value === "gone") return Effect.fail(lost(tree))
       this.token = version
       return Effect.void
     })

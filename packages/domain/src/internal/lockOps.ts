@@ -11,8 +11,13 @@ import type { Mode, NodeMode } from "../core/LockRules.ts"
 import { prefixes, sidOf, type Unlock, willOf, willValue } from "../core/SessionCells.ts"
 import { Value } from "../core/Value.ts"
 import { decodeString, encodeString, codecBytes } from "../core/ValueCodec.ts"
-import * as Sessions from "../Sessions.ts"
+import * as sessionOps from "./sessionOps.ts"
 import type { TxView } from "./TxView.ts"
+
+/** The session that a request is made under. */
+export interface Under {
+  readonly id: string
+}
 
 /** A request as it stands in the store. */
 export interface Standing {
@@ -27,8 +32,8 @@ const sidValue = (sid: string): Value => new Value(encodeString(sid, 0, codecByt
 const sidOfTicket = (value: Value): string => decodeString(value.bytes, codecBytes.string)
 
 /** [6] Record and tickets with one stamp; the index of that stamp, or `undefined` when the session has ended. */
-export const append = (tx: TxView, session: Sessions.Session, will: Unlock): number | undefined => {
-  if (!Sessions.exists(tx, session)) return undefined
+export const append = (tx: TxView, session: Under, will: Unlock): number | undefined => {
+  if (!sessionOps.exists(tx, session.id)) return undefined
   const index = tx.nextIndex()
   const value = sidValue(session.id)
   tx.append(Cells.recordPrefix(session.id), index, "", willValue(will))
@@ -69,6 +74,17 @@ export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, s
     )
   )
   return Rules.blocker(ticketsIn(tx, tree), nodes, stamp)
+}
+
+/** [7 to 9] Where a request stands. What was looked at is in the read set, so a wait is for a change of exactly that. */
+export const look = (
+  tx: TxView,
+  recordKey: Key,
+  tree: Key,
+  nodes: ReadonlyArray<NodeMode>
+): "granted" | "wait" | "gone" => {
+  if (tx.get(recordKey) === undefined) return "gone"
+  return blocker(tx, tree, nodes, Cells.stampOf(recordKey)) === undefined ? "granted" : "wait"
 }
 
 /** [12] Takes record and tickets away; false when they were gone. */
