@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { type Branch, BranchCoverage } from "./branchCoverage.ts"
+import { coverageProfile } from "../packages/raft/testing/sim/coverageProfiles.ts"
 import type * as CampaignModule from "../packages/raft/testing/sim/Campaign.ts"
 import type { Overrides } from "../packages/raft/testing/sim/Options.ts"
 import type * as SimulationModule from "../packages/raft/testing/sim/Simulation.ts"
@@ -65,21 +66,9 @@ const load = async (): Promise<typeof SimulationModule & typeof CampaignModule> 
   ...(await import("../packages/raft/testing/sim/Campaign.ts"))
 })
 
-/** With coverage, two of three seeds are aimed at what general ones reach seldom. */
-const profiles: ReadonlyArray<Overrides> = [
-  {},
-  { onlyThese: true, faults: { damage: 20, partition: 15, crash: 10 }, aim: 0.5, safetyMicros: 15_000_000 },
-  { onlyThese: true, faults: { damage: 20, membership: 10, partition: 10, campaign: 5 }, codec: true },
-  {},
-  {
-    onlyThese: true,
-    faults: { damage: 10, partition: 20, campaign: 10, crash: 5 },
-    limits: { snapshotEntries: 3, keepEntries: 0, keepBytes: 0, appendEntriesMax: 1 }
-  },
-  { onlyThese: true, faults: { version: 20, membership: 10, crash: 10, diskFail: 10, transfer: 10, stop: 5 } }
-]
-
-const profileOf = (seed: number): Overrides => profiles[seed % profiles.length] ?? {}
+/** The options of a seed as this command runs it: with coverage, most seeds are aimed at what general ones reach seldom. */
+const overridesOf = (seed: number): Overrides =>
+  args.coverage === true ? { ...coverageProfile(seed), ...overrides } : overrides
 
 const runSeed = (
   { simulate, summarize }: Awaited<ReturnType<typeof load>>,
@@ -91,11 +80,11 @@ const runSeed = (
     args.coverage === true && seed % 10 === 0
       ? (_at: number, _who: string, text: () => string) => void text()
       : undefined
-  const report = simulate(seed, args.coverage === true ? { ...overrides, ...profileOf(seed) } : overrides, trace)
+  const report = simulate(seed, overridesOf(seed), trace)
   const { system, user } = process.threadCpuUsage(before)
   const summary = summarize(report, (system + user) / 1000)
   if (args.once === true || report.failure !== undefined) return summary
-  const again = simulate(seed, overrides)
+  const again = simulate(seed, overridesOf(seed))
   if (again.digest === report.digest && again.steps === report.steps) return summary
   const message = `digest ${report.digest} and ${again.digest}, steps ${report.steps} and ${again.steps}`
   return { ...summary, failure: { rule: "a seed gives one run", message } }
@@ -106,14 +95,15 @@ const print = (text: string): void => {
 }
 
 const replayCommand = (seed: number): string => {
-  const set = Object.keys(overrides).length === 0 ? "" : ` --set '${JSON.stringify(overrides)}'`
+  const options = overridesOf(seed)
+  const set = Object.keys(options).length === 0 ? "" : ` --set '${JSON.stringify(options)}'`
   return `npm run simulate -- --seed ${seed} --trace${set}`
 }
 
 const printTrace = async (seed: number, last: number): Promise<void> => {
   const { simulate } = await load()
   const lines: Array<string> = []
-  simulate(seed, overrides, (micros, who, text) => {
+  simulate(seed, overridesOf(seed), (micros, who, text) => {
     const line = `${(micros / 1_000_000).toFixed(6).padStart(11)} ${who.padEnd(8)} ${text()}`
     if (args.grep === undefined || line.includes(args.grep)) lines.push(line)
     if (lines.length > 2 * last) lines.splice(0, last)
@@ -124,7 +114,7 @@ const printTrace = async (seed: number, last: number): Promise<void> => {
 const runOne = async (seed: number): Promise<void> => {
   const modules = await load()
   const { drawOptions } = await import("../packages/raft/testing/sim/Options.ts")
-  print(`options of seed ${seed}: ${JSON.stringify(drawOptions(seed, overrides))}`)
+  print(`options of seed ${seed}: ${JSON.stringify(drawOptions(seed, overridesOf(seed)))}`)
   if (args.trace === true) await printTrace(seed, Number(args.last ?? 10_000_000))
   const summary = runSeed(modules, seed)
   print(JSON.stringify(summary, null, 1))

@@ -44,28 +44,53 @@ export const truncateLog = (s: State, from: Index): void => {
 export const hasPersistWork = (s: State): boolean =>
   s.hardDirty || s.dirtyFrom !== Infinity || s.filled.length > 0 || s.compactPending > 0
 
+const noEntries: ReadonlyArray<Entry> = []
+
+const isRun = (entries: ReadonlyArray<Entry>, length = entries.length): boolean =>
+  length === 0 || (entries[length - 1] as Entry).index === (entries[0] as Entry).index + length - 1
+
+/**
+ * What fills holes, with the new tail behind it: a write is one run of indexes. Where the two do not touch, all from the first on
+ * is written anew, in the same atomic step. With a hole still open in between only the first run goes: nothing that
+ * waits for this write speaks of what lies beyond the hole, and the rest goes with the next one.
+ */
+const withFilled = (
+  s: State,
+  tail: ReadonlyArray<Entry>
+): { readonly entries: ReadonlyArray<Entry>; readonly truncateFrom?: Index } => {
+  const { dirtyFrom, log } = s
+  const known = new Map<Index, Entry>()
+  for (const entry of s.filled) if (entry.index < dirtyFrom && entry.index > log.base) known.set(entry.index, entry)
+  const filled = [...known.values()].sort((a, b) => a.index - b.index)
+  s.filled = []
+  const first = filled[0]?.index
+  if (first === undefined) return { entries: tail }
+  const joined = [...filled, ...tail]
+  if (isRun(joined)) return { entries: joined }
+  const anew = log.range(first, log.lastIndex)
+  if (anew.every(({ kind }) => kind !== "damaged")) return { entries: anew, truncateFrom: first }
+  invariant(tail.length === 0, "nothing is appended beyond a hole", () => `${dirtyFrom} of ${log.lastIndex}`)
+  let length = 1
+  while (isRun(filled, length + 1)) length++
+  s.filled = filled.slice(length)
+  return { entries: filled.slice(0, length) }
+}
+
 /** Gathers everything that is not yet with the disk into one work. */
 export const takePersistWork = (s: State): PersistWork | undefined => {
   if (!hasPersistWork(s)) return undefined
   const { log } = s
-  const tail = s.dirtyFrom <= log.lastIndex ? log.slice(s.dirtyFrom, Infinity, Infinity) : []
-  const filled =
-    s.filled.length === 0 ? s.filled : s.filled.filter(({ index }) => index < s.dirtyFrom && index > log.base)
-  const joined = filled.length === 0 ? tail : [...filled, ...tail]
-  // What fills holes and what is appended may not touch: then all from the first on is written anew, in the same atomic step.
-  const first = joined[0]?.index ?? 0
-  const isBroken = filled.length > 0 && joined.some(({ index }, i) => index !== first + i)
-  const rewritten = isBroken ? log.slice(first, Infinity, Infinity) : joined
-  const isSound = !isBroken || rewritten.every(({ kind }) => kind !== "damaged")
+  const tail = s.dirtyFrom <= log.lastIndex ? log.slice(s.dirtyFrom, Infinity, Infinity) : noEntries
   const truncateFrom = s.dirtyFrom <= s.handed ? s.dirtyFrom : 0
+  const joined = s.filled.length > 0 ? withFilled(s, tail) : undefined
   const work: PersistWork = {
     write: ++s.lastWrite,
     hardState:
       s.hardDirty || s.commit > s.commitStored
         ? { term: s.term, vote: s.vote, commit: s.commit, recoverTo: s.recoverTo }
         : undefined,
-    truncateFrom: isBroken && isSound ? first : truncateFrom,
-    entries: isSound ? rewritten : joined,
+    truncateFrom: joined?.truncateFrom ?? truncateFrom,
+    entries: joined?.entries ?? tail,
     compactTo: s.compactPending
   }
   if (s.hardDirty) s.lastHardWrite = work.write
@@ -74,7 +99,6 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   s.commitStored = s.commit
   s.dirtyFrom = Infinity
   s.handed = log.lastIndex
-  if (s.filled.length > 0) s.filled = []
   s.compactPending = 0
   return work
 }

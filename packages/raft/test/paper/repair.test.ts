@@ -239,6 +239,38 @@ describe("damage, without a leader", () => {
   })
 })
 
+describe("damage found while the node runs", () => {
+  const scrub = (from: number, to: number) => ({ _tag: "DamageFound", from, to }) as const
+  /** Runs of indexes of each write since `works`, with where it truncates. */
+  const written = (a: Server, works: number) =>
+    a.works.slice(works).map(({ entries, truncateFrom }) => [truncateFrom, ...entries.map(({ index }) => index)])
+
+  it("is written again from memory, each write one run of indexes, in whatever order it was found", () => {
+    const a = new Server({ log: [1, 2, 2, 2, 2] })
+    const works = a.works.length
+    a.step(scrub(4, 4), scrub(2, 3), scrub(3, 3))
+    assert.deepStrictEqual(written(a, works), [[0, 2, 3, 4]])
+  })
+
+  it("two places that do not touch: all from the first on, in one atomic step", () => {
+    const a = new Server({ log: [1, 2, 2, 2, 2] })
+    const works = a.works.length
+    a.step(scrub(5, 5), scrub(2, 2))
+    assert.deepStrictEqual(written(a, works), [[2, 2, 3, 4, 5]])
+  })
+
+  it("on both sides of a hole that is still open: a write for each side, and the hole stays as it is", () => {
+    const a = damaged([1, 2, 2, 2, 2], [{ from: 3, to: 3 }])
+    const works = a.works.length
+    a.step(scrub(4, 5), scrub(2, 2))
+    assert.deepStrictEqual(written(a, works), [
+      [0, 2],
+      [0, 4, 5]
+    ])
+    assert.deepStrictEqual(a.raft.snapshot().damaged, [{ from: 3, to: 3 }])
+  })
+})
+
 describe("damage and snapshots", () => {
   const meta = (index: number, term: number) => ({
     index,
