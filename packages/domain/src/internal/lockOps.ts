@@ -219,11 +219,12 @@ export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): Re
     standing.will.upgrades !== undefined || blockers(standing).length > 0
   const from = standings.find(({ stamp }) => stamp === start)
   if (from === undefined) return undefined
-  const path = Rules.cycleThrough(from, (standing) => [
-    ...blockers(standing),
-    ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)
-  ])
-  return path?.every(({ stamp }) => stamp <= start) === true ? path : undefined
+  // Younger ones are left out of the search, not of its result: one cycle with a younger request may hide another without.
+  return Rules.cycleThrough(from, (standing) =>
+    [...blockers(standing), ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)].filter(
+      ({ stamp }) => stamp <= start
+    )
+  )
 }
 
 /** All tickets of a tree for people. */
