@@ -5,7 +5,6 @@
  * A grant and a release are synchronous; nothing here can lose a wake-up to a pause between two awaits.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
@@ -17,6 +16,8 @@ import * as Rules from "./core/LockRules.ts"
 import type { NodeMode } from "./core/LockRules.ts"
 import { LockTable } from "./core/LockTable.ts"
 import type { Cycle, Request } from "./core/LockTable.ts"
+import { HandOver } from "./internal/HandOver.ts"
+import * as lockErrors from "./internal/lockErrors.ts"
 import * as Lock from "./LockModel.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -27,8 +28,7 @@ export interface Options<P> {
   readonly waitersMax?: number | undefined
 }
 
-/** Waiting requests of one tree, unless said otherwise. */
-export const waitersMax = 100_000
+export { waitersMax } from "./internal/lockErrors.ts"
 
 /** Path strings whose chain of nodes is remembered, at most. */
 const chainsMax = 4096
@@ -40,17 +40,18 @@ export const make = <P = Lock.Path>(name: string, options: Options<P> = {}): Loc
 class LocalTree<P> implements Lock.Tree<P> {
   readonly name: string
   readonly standings: Effect.Effect<ReadonlyArray<Lock.Standing>>
+  readonly what: string
   private readonly table = new LockTable()
   private readonly encode: (path: P) => string | ReadonlyArray<Part>
   private readonly limit: number
   private readonly chains = new Map<string, Rules.Chain>()
   private waiting = 0
-  private granted: Array<() => void> = []
-  private draining = false
+  private readonly handOver = new HandOver()
 
   constructor(name: string, options: Options<P>) {
     this.name = name
-    this.limit = options.waitersMax ?? waitersMax
+    this.what = `lock tree "${name}"`
+    this.limit = options.waitersMax ?? lockErrors.waitersMax
     // Without a Schema, P is Lock.Path.
     this.encode = options.path === undefined ? (path) => path as Lock.Path : Schema.encodeSync(options.path)
     this.standings = Effect.sync(() => this.list())
@@ -116,10 +117,10 @@ class LocalTree<P> implements Lock.Tree<P> {
   ): Effect.Effect<Request, Lock.LockError | StoreError.StoreError> {
     const free = this.table.requestIfFree(nodes, owner)
     if (free !== undefined) return Effect.succeed(free)
-    if (this.waiting >= this.limit) return Effect.fail(tooMany(this.name, this.limit))
+    if (this.waiting >= this.limit) return Effect.fail(lockErrors.tooMany(this.what, this.limit))
     let resume: () => void = ignore
-    const got = this.table.request(nodes, { owner, holding, granted: () => this.handOver(() => resume()) })
-    if ("cycle" in got) return Effect.fail(deadlock(this.name, got.cycle))
+    const got = this.table.request(nodes, { owner, holding, granted: () => this.handOver.run(() => resume()) })
+    if ("cycle" in got) return Effect.fail(deadlock(this.what, got.cycle))
     if (got.state === "granted") return Effect.succeed(got)
     this.waiting++
     const wait = Effect.callback<void>((done) => {
@@ -127,13 +128,7 @@ class LocalTree<P> implements Lock.Tree<P> {
       if (got.state === "granted") done(Effect.void)
       else resume = () => done(Effect.void)
     })
-    const timed: Effect.Effect<void, Lock.LockError> =
-      options?.timeout === undefined
-        ? wait
-        : Effect.timeoutOrElse(wait, {
-            duration: options.timeout,
-            orElse: () => Effect.fail(timeout(this.name, options.timeout!, this.blockers(got)))
-          })
+    const timed = lockErrors.inTime(wait, this.what, options?.timeout, () => this.blockers(got))
     return Effect.onExit(Effect.as(Effect.interruptible(timed), got), (exit) =>
       Effect.sync(() => {
         this.waiting--
@@ -148,7 +143,7 @@ class LocalTree<P> implements Lock.Tree<P> {
     holding: ReadonlyArray<Request>
   ): Effect.Effect<void, Lock.LockError | StoreError.StoreError> {
     return Effect.suspend((): Effect.Effect<void, Lock.LockError | StoreError.StoreError> => {
-      if (request.state !== "granted") return Effect.fail(notHeld(this.name))
+      if (request.state !== "granted") return Effect.fail(lockErrors.notHeld(this.what))
       const target = this.nodes(claims)
       if (target instanceof StoreError.StoreError) return Effect.fail(target)
       let resume: () => void = ignore
@@ -157,10 +152,10 @@ class LocalTree<P> implements Lock.Tree<P> {
         holding: holding.filter((held) => held !== request),
         granted: () => {
           granted = true
-          this.handOver(() => resume())
+          this.handOver.run(() => resume())
         }
       })
-      if (refused !== undefined) return Effect.fail(deadlock(this.name, refused.cycle))
+      if (refused !== undefined) return Effect.fail(deadlock(this.what, refused.cycle))
       if (granted) return Effect.void
       const wait = Effect.callback<void>((done) => {
         if (granted) done(Effect.void)
@@ -172,7 +167,7 @@ class LocalTree<P> implements Lock.Tree<P> {
 
   downgrade(request: Request, claims: Lock.Claims<P>): Effect.Effect<void, Lock.LockError | StoreError.StoreError> {
     return Effect.suspend((): Effect.Effect<void, Lock.LockError | StoreError.StoreError> => {
-      if (request.state !== "granted") return Effect.fail(notHeld(this.name))
+      if (request.state !== "granted") return Effect.fail(lockErrors.notHeld(this.what))
       const nodes = this.nodes(claims)
       if (nodes instanceof StoreError.StoreError) return Effect.fail(nodes)
       const held = request.tickets.map((ticket) => ({ node: ticket.entry.node, mode: ticket.mode }))
@@ -193,19 +188,6 @@ class LocalTree<P> implements Lock.Tree<P> {
 
   release(request: Request): void {
     this.table.release(request)
-  }
-
-  /**
-   * Resumes waiters one after the other from one loop: resuming runs a fiber on this stack, whose release grants the
-   * next, and 10,000 of them nested would overflow it.
-   */
-  private handOver(resume: () => void): void {
-    this.granted.push(resume)
-    if (this.draining) return
-    this.draining = true
-    for (let i = 0; i < this.granted.length; i++) this.granted[i]!()
-    this.granted = []
-    this.draining = false
   }
 
   private blockers(request: Request): string {
@@ -244,7 +226,10 @@ class LocalLock<P> implements Lock.Lock<P> {
       Effect.acquireRelease(this.take, (request) => Effect.sync(() => tree.release(request))),
       (request): Lock.Held<P> => ({
         token: request.stamp,
-        guard: (self) => inside(request, self),
+        guard: <A, E, R2>(self: Effect.Effect<A, E, R2>) =>
+          Effect.suspend((): Effect.Effect<A, E | Lock.LockError, R2> =>
+            request.state === "ended" ? Effect.fail(lockErrors.notHeld(tree.what)) : inside(request, self)
+          ),
         upgrade: (more) => Effect.withFiber((fiber) => tree.upgrade(request, more, heldBy(fiber.context))),
         downgrade: (less) => tree.downgrade(request, less)
       })
@@ -305,30 +290,8 @@ const heldBy = (context: Context.Context<never>): ReadonlyArray<Request> => {
   return held.length === 0 ? none : held.filter((one): one is Request => "tickets" in one)
 }
 
-const notHeld = (tree: string): Lock.LockError =>
-  new Lock.LockError({
-    reason: new Lock.LockLost({ message: `a lock of the tree "${tree}" was given back already: take it again` })
-  })
-
-const deadlock = (tree: string, cycle: Cycle): Lock.LockError => {
-  const owners = cycle.map((request) => String(request.owner))
-  const told = [...owners, owners[0]].join(" waits for ")
-  const message = `in the lock tree "${tree}" waiting would never end: ${told}; nothing was taken, what the flow held it still holds`
-  return new Lock.LockError({ reason: new Lock.Deadlock({ message, cycle: owners }) })
-}
-
-const timeout = (tree: string, after: Duration.Input, blocker: string): Lock.LockError => {
-  const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(after))
-  const message = `no lock of the tree "${tree}" within ${timeoutMillis} ms: held up by ${blocker}; nothing was taken`
-  return new Lock.LockError({ reason: new Lock.LockTimeout({ message, timeoutMillis }) })
-}
-
-const tooMany = (tree: string, max: number): StoreError.StoreError =>
-  StoreError.make(
-    new StoreError.LimitExceeded({
-      message: `the lock tree "${tree}" has ${max} waiting requests already: nothing was taken, those in line are unharmed`,
-      limit: "waitersMax",
-      max,
-      actual: max + 1
-    })
+const deadlock = (what: string, cycle: Cycle): Lock.LockError =>
+  lockErrors.deadlock(
+    what,
+    cycle.map((request) => String(request.owner))
   )

@@ -42,18 +42,22 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
 /** A path of the default tree: `"/a/b"` or the tuple `["a", "b"]`, which are the same; `"/"` and `[]` are the root. */
 export type Path = string | ReadonlyArray<Part>
 
-/** A lock that is held, until its scope closes. */
-export interface Held<in P = Path, out R = never> {
+/** Any lock that is held, until its scope closes. */
+export interface Hold<out R = never> {
   /**
-   * Fencing token: greater than that of every lock that this one had to wait for. Outside resources keep the greatest
-   * they saw, one for writers and one for readers, and refuse smaller ones.
+   * Fencing token: greater than that of every lock that this one had to wait for. An outside resource checks it by a
+   * `FenceVerifier`, so that a holder that was paused and taken for dead can do no harm there either.
    */
   readonly token: number
   /**
    * Runs under the lock: its transactions check that it is still held, what it takes meanwhile counts as nested, and its
-   * loss interrupts it. Work of the scope that does not run in a guard is not checked.
+   * loss interrupts it. Work of the scope that does not run in a guard is not checked. `LockLost` once it was given back.
    */
   readonly guard: <A, E, R2>(self: Effect.Effect<A, E, R2>) => Effect.Effect<A, E | LockError, R | R2>
+}
+
+/** A lock on sub-trees that is held, until its scope closes. */
+export interface Held<in P = Path, out R = never> extends Hold<R> {
   /** Holds more from now on; waits for granted locks of others, passes those that wait. Two upgraders of one node: `Deadlock` for the second. */
   readonly upgrade: (claims: Claims<P>) => Effect.Effect<void, LockError | StoreError, R>
   /** Holds only this much from now on; what is asked must be covered by what is held. */
@@ -73,14 +77,20 @@ export interface RequestOptions {
   readonly owner?: string | undefined
 }
 
-/** A lock to take, as often as wanted. */
-export interface Lock<in P = Path, out R = never> {
+/** A lock of any kind, to take as often as wanted. */
+export interface AnyLock<out R = never> {
   /** Takes it, runs, gives back, whatever happens. What runs under it may take further locks; a cycle is a `Deadlock`. */
   readonly withLock: <A, E, R2>(self: Effect.Effect<A, E, R2>) => Effect.Effect<A, E | LockError | StoreError, R | R2>
   /** The same, but only if it is free at once; `None` otherwise. */
   readonly withLockIfFree: <A, E, R2>(
     self: Effect.Effect<A, E, R2>
   ) => Effect.Effect<Option.Option<A>, E | LockError | StoreError, R | R2>
+  /** Held until the scope closes. */
+  readonly scoped: Effect.Effect<Hold<R>, LockError | StoreError, R | Scope.Scope>
+}
+
+/** A lock on sub-trees. */
+export interface Lock<in P = Path, out R = never> extends AnyLock<R> {
   /** Held until the scope closes. */
   readonly scoped: Effect.Effect<Held<P, R>, LockError | StoreError, R | Scope.Scope>
 }

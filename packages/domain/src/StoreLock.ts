@@ -6,7 +6,6 @@
  * A request is one commit (its record and one ticket a node, with one stamp) and one read for its grant; it waits for the
  * latest earlier ticket that excludes it, without timers. Cost: depth + 1 puts, 3 (depth - 1) + 5 ranges, depth + 1 deletes.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Key, KeyError, type Part } from "./core/Key.ts"
@@ -15,13 +14,15 @@ import * as Cells from "./core/LockCells.ts"
 import * as Rules from "./core/LockRules.ts"
 import type { NodeMode } from "./core/LockRules.ts"
 import type { Unlock } from "./core/SessionCells.ts"
-import { dropped, HeldLock, heldStamps, type Place, unfenced } from "./internal/HeldLock.ts"
+import { HeldLock, heldStamps, type Place } from "./internal/HeldLock.ts"
+import { type Asker, asking, counted, isFull } from "./internal/asking.ts"
+import { unfenced } from "./internal/HeldRecord.ts"
+import * as lockErrors from "./internal/lockErrors.ts"
 import * as lockOps from "./internal/lockOps.ts"
 import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
 import { versioned } from "./internal/versioned.ts"
 import * as Lock from "./LockModel.ts"
-import * as Sessions from "./Sessions.ts"
 import { Store } from "./Store.ts"
 import * as StoreError from "./StoreError.ts"
 
@@ -30,6 +31,8 @@ export interface Options<P, Id = Store> {
   readonly store?: StoreKey<Id> | undefined
   /** How a path of the tree is written; strings split at `/` and tuples of key parts when left out. */
   readonly path?: Lock.PathSchema<P> | undefined
+  /** Most requests of this process that may wait at once; the next one fails with `LimitExceeded`. 100,000 when left out. */
+  readonly waitersMax?: number | undefined
 }
 
 /** A tree of locks in a store. One name is one tree, for all processes on the store. */
@@ -43,6 +46,8 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
   readonly standings: Effect.Effect<ReadonlyArray<Lock.Standing>, StoreError.StoreError, Id>
   private readonly store: StoreKey<Id>
   private readonly prefix: Key
+  private readonly what: string
+  private readonly limit: number
   private readonly encode: (path: P) => string | ReadonlyArray<Part>
 
   constructor(name: string, options: Options<P, Id>) {
@@ -50,6 +55,8 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
     // Without a store among the options, Id is Store.
     this.store = options.store ?? (Store as StoreKey<any>)
     this.prefix = Cells.treePrefix(name)
+    this.what = `lock tree "${name}"`
+    this.limit = options.waitersMax ?? lockErrors.waitersMax
     // Without a Schema, P is Lock.Path.
     this.encode = options.path === undefined ? (path) => path as Lock.Path : Schema.encodeSync(options.path)
     this.standings = unfenced(
@@ -124,81 +131,82 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
     nodes: ReadonlyArray<NodeMode>,
     options: Lock.RequestOptions
   ): Effect.Effect<HeldLock<Id>, Failure, Id> {
-    return this.asking(nodes, options, (place, session, will) => {
+    return Effect.flatMap(this.store, ({ engine }: StoreShape) =>
+      isFull(engine, this.what, this.limit)
+        ? Effect.flatMap(this.acquireIfFree(nodes, options), (held) =>
+            held === undefined ? Effect.fail(lockErrors.tooMany(this.what, this.limit)) : Effect.succeed(held)
+          )
+        : counted(this.enqueue(nodes, options), engine, this.what)
+    )
+  }
+
+  private enqueue(
+    nodes: ReadonlyArray<NodeMode>,
+    options: Lock.RequestOptions
+  ): Effect.Effect<HeldLock<Id>, Failure, Id> {
+    return this.asking(nodes, options, (place, asker, will) => {
       const { store, tree } = place
       return Effect.flatMap(
-        versioned(store, `lock.${tree}.request`, (tx) => lockOps.append(tx, session, will)),
-        ({ value, version }) => {
-          if (value === undefined) return Effect.as(Sessions.renew(store, session), undefined)
-          const held = new HeldLock(place, session, stampBytes(version, value), will)
+        versioned(store, `lock.${tree}.request`, (tx) => lockOps.append(tx, asker.session, will)),
+        ({ value, version }): Effect.Effect<HeldLock<Id> | undefined, Failure, Id> => {
+          if (value === undefined) return Effect.succeed(undefined)
+          const stamp = (asker.stamp = stampBytes(version, value))
+          const held = new HeldLock(place, asker.session, stamp, will)
           const looked = will.holding.length === 0 ? Effect.void : held.refuseCycle()
-          return Effect.as(Effect.andThen(looked, this.inTime(held.granted, options)), held)
+          return Effect.as(
+            Effect.andThen(looked, lockErrors.inTime(held.awaitGrant(), this.what, options.timeout)),
+            held
+          )
         }
       )
-    }).pipe(
-      // The session had ended between two looks at it: the next round opens another one.
-      Effect.flatMap((held) => (held === undefined ? this.acquire(nodes, options) : Effect.succeed(held)))
-    )
+    })
   }
 
   private acquireIfFree(
     nodes: ReadonlyArray<NodeMode>,
     options: Lock.RequestOptions
   ): Effect.Effect<HeldLock<Id> | undefined, Failure, Id> {
-    return this.asking(nodes, options, (place, session, will) =>
-      Effect.flatMap(
+    const asked = this.asking(nodes, options, (place, asker, will) =>
+      Effect.map(
         versioned(place.store, `lock.${place.tree}.requestIfFree`, (tx) =>
-          lockOps.isFree(tx, place.prefix, nodes) ? { index: lockOps.append(tx, session, will) } : undefined
+          lockOps.isFree(tx, place.prefix, nodes) ? { index: lockOps.append(tx, asker.session, will) } : undefined
         ),
-        ({ value, version }): Effect.Effect<HeldLock<Id> | "again" | undefined, never, Id> => {
-          if (value === undefined) return Effect.succeed(undefined)
-          if (value.index === undefined) return Effect.as(Sessions.renew(place.store, session), "again" as const)
-          const held = new HeldLock(place, session, stampBytes(version, value.index), will)
+        ({ value, version }) => {
+          if (value === undefined) return { held: undefined }
+          if (value.index === undefined) return undefined
+          const held = new HeldLock(place, asker.session, stampBytes(version, value.index), will)
           held.token = version
-          return Effect.succeed(held)
-        }
-      )
-    ).pipe(Effect.flatMap((held) => (held === "again" ? this.acquireIfFree(nodes, options) : Effect.succeed(held))))
-  }
-
-  /** Makes a request under this process's session; when it does not come to an end, it is taken back by its nonce. */
-  private asking<A>(
-    nodes: ReadonlyArray<NodeMode>,
-    options: Lock.RequestOptions,
-    ask: (place: Place<Id>, session: Sessions.Session, will: Unlock) => Effect.Effect<A, Failure, Id>
-  ): Effect.Effect<A, Failure, Id> {
-    return Effect.withFiber((fiber) =>
-      Effect.flatMap(
-        Effect.all([this.store, unfenced(Sessions.current(this.store))]),
-        ([{ engine }, session]: readonly [StoreShape, Sessions.Session]) => {
-          const { name, prefix, store } = this
-          const nonce = session.nextPlace()
-          const holding = heldStamps(fiber.context, engine)
-          const owner = options.owner ?? `${session.id.slice(0, 6)} fiber ${fiber.id}`
-          const will: Unlock = { kind: "unlock", tree: prefix, nodes, holding, owner, nonce }
-          const cancel = dropped(
-            engine,
-            store,
-            Operation.make(store, `lock.${name}.cancel`, (tx) => lockOps.releaseByNonce(tx, session.id, nonce))
-          )
-          const asked = Effect.interruptible(unfenced(ask({ tree: name, prefix, store, engine }, session, will)))
-          return Effect.onExit(asked, (exit) => (exit._tag === "Success" ? Effect.void : cancel))
+          return { held }
         }
       )
     )
+    return Effect.map(asked, ({ held }) => held)
   }
 
-  private inTime(
-    self: Effect.Effect<void, Failure, Id>,
-    { timeout }: Lock.RequestOptions
-  ): Effect.Effect<void, Failure, Id> {
-    if (timeout === undefined) return self
-    const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(timeout))
-    const message = `no lock of the tree "${this.name}" within ${timeoutMillis} ms; nothing was taken`
-    return Effect.timeoutOrElse(self, {
-      duration: timeout,
-      orElse: () => Effect.fail(new Lock.LockError({ reason: new Lock.LockTimeout({ message, timeoutMillis }) }))
-    })
+  /** Makes a request under this process's session; when it does not come to an end, it is taken back. */
+  private asking<A>(
+    nodes: ReadonlyArray<NodeMode>,
+    options: Lock.RequestOptions,
+    ask: (place: Place<Id>, asker: Asker, will: Unlock) => Effect.Effect<A | undefined, Failure, Id>
+  ): Effect.Effect<A, Failure, Id> {
+    const { name, prefix, store } = this
+    return Effect.withFiber((fiber) =>
+      asking(
+        store,
+        `lock.${name}`,
+        (asker) => {
+          const { engine, nonce, session } = asker
+          const holding = heldStamps(fiber.context, engine)
+          const owner = options.owner ?? `${session.id.slice(0, 6)} fiber ${fiber.id}`
+          const will: Unlock = { kind: "unlock", tree: prefix, nodes, holding, owner, nonce }
+          return ask({ tree: name, prefix, store, engine }, asker, will)
+        },
+        (tx, { nonce, session, stamp }) => {
+          if (stamp === undefined) lockOps.releaseByNonce(tx, session.id, nonce)
+          else lockOps.release(tx, Cells.recordPrefix(session.id) + stamp)
+        }
+      )
+    )
   }
 }
 

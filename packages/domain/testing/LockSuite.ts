@@ -1,5 +1,5 @@
 /**
- * The suite of tree locks: treelock's 18 tests and those of fifolock that concern a tree, by name, and what both lack. The
+ * The suite of tree locks: treelock's 18 tests by name, fifolock's on a tree's root, and what both lack. The
  * local form and the one in a store run the same; a third party's does too:
  *
  * ```ts
@@ -8,15 +8,23 @@
  */
 import { describe } from "vitest"
 import { beyondTests } from "./locks/beyond.ts"
-import { makeKit, type Options } from "./locks/kit.ts"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Lock from "../src/LockModel.ts"
+import { makeKit } from "./locks/kit.ts"
 import { knownTests } from "./locks/known.ts"
 
-export type { Options } from "./locks/kit.ts"
+export interface Options {
+  /** A tree of its own at each call. */
+  readonly tree: () => Effect.Effect<Lock.Tree, unknown, Scope.Scope>
+  /** Real time after which who can enter has entered, where grants need a disk or a network, in milliseconds; 0 unless said. */
+  readonly settleMillis?: number | undefined
+}
 
 /** Registers the tests with vitest. */
 export const suite = (name: string, options: Options): void => {
   describe(name, () => {
-    const kit = makeKit(options)
+    const kit = makeKit({ make: options.tree, settleMillis: options.settleMillis })
     knownTests(kit, options)
     beyondTests(kit)
   })

@@ -5,6 +5,7 @@
 export * as BackendSuite from "./BackendSuite.ts"
 export * as Cells from "./Cells.ts"
 export * as CollectionSuite from "./CollectionSuite.ts"
+export * as CoordinationSuite from "./CoordinationSuite.ts"
 export * as FaultyBackend from "./FaultyBackend.ts"
 export * as History from "./History.ts"
 export * as Interleavings from "./Interleavings.ts"

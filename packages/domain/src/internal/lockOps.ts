@@ -76,16 +76,30 @@ export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, s
   return Rules.blocker(ticketsIn(tx, tree), nodes, stamp)
 }
 
-/** [7 to 9] Where a request stands. What was looked at is in the read set, so a wait is for a change of exactly that. */
+/**
+ * [7 to 9] Where a request stands: `behind` is the key of a ticket of the latest earlier request in the way. That ticket
+ * alone is worth waiting for (`isBehind`): before it goes the request cannot be granted.
+ */
 export const look = (
   tx: TxView,
   recordKey: Key,
   tree: Key,
   nodes: ReadonlyArray<NodeMode>
-): "granted" | "wait" | "gone" => {
+): "granted" | "gone" | { readonly behind: Key } => {
   if (tx.get(recordKey) === undefined) return "gone"
-  return blocker(tx, tree, nodes, Cells.stampOf(recordKey)) === undefined ? "granted" : "wait"
+  const stamp = Cells.stampOf(recordKey)
+  const latest = blocker(tx, tree, nodes, stamp)
+  if (latest === undefined) return "granted"
+  const keys = nodes.flatMap(({ mode, node }) =>
+    Rules.opposed[mode]!.map((other) => Cells.ticketPrefix(tree, node, other) + latest)
+  )
+  tx.prefetch(keys, [])
+  return { behind: keys.find((key) => tx.get(key) !== undefined)! }
 }
+
+/** [9] Whether a request has to wait on for a ticket to go. What was looked at is in the read set: two keys. */
+export const isBehind = (tx: TxView, recordKey: Key, ticket: Key): boolean =>
+  tx.get(recordKey) !== undefined && tx.get(ticket) !== undefined
 
 /** [12] Takes record and tickets away; false when they were gone. */
 export const release = (tx: TxView, recordKey: Key): boolean => {

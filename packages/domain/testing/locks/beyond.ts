@@ -8,7 +8,7 @@ import { assert, describe } from "vitest"
 import * as Lock from "../../src/LockModel.ts"
 import type { Kit } from "./kit.ts"
 
-export const beyondTests = ({ awaitEntered, drained, enter, settle, test, twice }: Kit): void => {
+export const beyondTests = ({ awaitEntered, drained, enter, settle, test, twice }: Kit<Lock.Tree>): void => {
   describe("beyond both", () => {
     test("withLockIfFree answers None instead of waiting", (tree) =>
       Effect.gen(function* () {

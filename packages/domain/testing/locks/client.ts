@@ -167,9 +167,12 @@ export const look = (store: ModelStore, client: Client): Client => {
   const { stamp, version } = client.asking!
   const recordKey = Cells.recordPrefix(client.sid) + stamp!
   const nodes = nodesOf(requestOf(client))
-  const { request, value } = run(store, (tx) => lockOps.look(tx, recordKey, tree, nodes))
-  if (value === "gone") return unwind(store, client)
-  if (value === "wait") return { ...client, phase: "waits", watch: { request, isStale: false } }
+  const stands = run(store, (tx) => lockOps.look(tx, recordKey, tree, nodes)).value!
+  if (stands === "gone") return unwind(store, client)
+  if (stands !== "granted") {
+    const { request } = run(store, (tx) => lockOps.isBehind(tx, recordKey, stands.behind))
+    return { ...client, phase: "waits", watch: { request, isStale: false } }
+  }
   const grip: Grip = { sid: client.sid, stamp: stamp!, recordKey, at: version, nodes, token: store.version }
   const held = [...client.held, grip]
   return proceed(store, { ...client, watch: undefined, asking: undefined, held, at: client.at + 1 })

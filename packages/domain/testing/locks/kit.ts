@@ -7,9 +7,9 @@ import { assert, it } from "vitest"
 import type * as Lock from "../../src/LockModel.ts"
 import type { StoreError } from "../../src/StoreError.ts"
 
-export interface Options {
-  /** A tree of its own at each call. */
-  readonly tree: () => Effect.Effect<Lock.Tree, unknown, Scope.Scope>
+export interface KitOptions<Subject> {
+  /** A subject of its own at each call. */
+  readonly make: () => Effect.Effect<Subject, unknown, Scope.Scope>
   /** Real time after which who can enter has entered, where grants need a disk or a network, in milliseconds; 0 unless said. */
   readonly settleMillis?: number | undefined
 }
@@ -28,14 +28,14 @@ export interface Client {
 const patienceMillis = 20_000
 
 /** Everything bound to one suite's options. */
-export const makeKit = (options: Options) => {
+export const makeKit = <Subject>(options: KitOptions<Subject>) => {
   const pause = (millis: number) => Effect.promise(() => new Promise<void>((go) => setTimeout(go, millis)))
   const settle = Effect.gen(function* () {
     for (let i = 0; i < 8; i++) yield* Effect.yieldNow
     if (options.settleMillis !== undefined) yield* pause(options.settleMillis)
   })
 
-  const enter = (lock: Lock.Lock) =>
+  const enter = (lock: Lock.AnyLock) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       let inside = false
@@ -69,14 +69,15 @@ export const makeKit = (options: Options) => {
       return yield* tree.standings
     })
 
-  const test = (title: string, body: (tree: Lock.Tree) => Effect.Effect<void, unknown, Scope.Scope>) =>
-    it(title, { timeout: 60_000 }, () => Effect.runPromise(Effect.scoped(Effect.flatMap(options.tree(), body))))
+  const test = (title: string, body: (subject: Subject) => Effect.Effect<void, unknown, Scope.Scope>) =>
+    it(title, { timeout: 60_000 }, () => Effect.runPromise(Effect.scoped(Effect.flatMap(options.make(), body))))
 
-  const twice = (tree: Lock.Tree, first: Lock.Claims, second: Lock.Claims, blocked: boolean) =>
+  /** One holds, a second asks: it waits for the first, or does not. */
+  const second = (first: Lock.AnyLock, then: Lock.AnyLock, blocked: boolean) =>
     Effect.gen(function* () {
-      const a = yield* enter(tree.request(first))
+      const a = yield* enter(first)
       yield* awaitEntered(a)
-      const b = yield* enter(tree.request(second))
+      const b = yield* enter(then)
       if (blocked) assert.isFalse(b.entered())
       else yield* awaitEntered(b)
       yield* a.end
@@ -84,7 +85,10 @@ export const makeKit = (options: Options) => {
       yield* b.end
     })
 
-  return { awaitEntered, drained, enter, settle, test, twice }
+  const twice = (tree: Lock.Tree, first: Lock.Claims, then: Lock.Claims, blocked: boolean) =>
+    second(tree.request(first), tree.request(then), blocked)
+
+  return { awaitEntered, drained, enter, second, settle, test, twice }
 }
 
-export type Kit = ReturnType<typeof makeKit>
+export type Kit<Subject> = ReturnType<typeof makeKit<Subject>>

@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { assert, describe } from "vitest"
 import type * as Lock from "../../src/LockModel.ts"
-import type { Kit, Options } from "./kit.ts"
+import type { Options } from "../LockSuite.ts"
+import type { Kit } from "./kit.ts"
 
 const lineage = [
   ["the same node", "/a/b"],
@@ -12,7 +13,7 @@ const lineage = [
   ["an ancestor", "/a"]
 ] as const
 
-export const knownTests = ({ awaitEntered, enter, settle, test, twice }: Kit, options: Options): void => {
+export const knownTests = ({ awaitEntered, enter, settle, test, twice }: Kit<Lock.Tree>, options: Options): void => {
   describe("treelock's tests", () => {
     for (const [name, path] of lineage) {
       test(`write blocks read: ${name}`, (tree) => twice(tree, { write: ["/a/b"] }, { read: [path] }, true))

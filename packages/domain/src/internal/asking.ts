@@ -1,0 +1,76 @@
+/** What every request that waits in a store has: a session, a place in line that is taken back whatever happens, and a limit. */
+import * as Effect from "effect/Effect"
+import type { Key } from "../core/Key.ts"
+import * as Sessions from "../Sessions.ts"
+import type { StoreError } from "../StoreError.ts"
+import type { Engine } from "./Engine.ts"
+import { dropped, unfenced } from "./HeldRecord.ts"
+import * as Operation from "./Operation.ts"
+import type { StoreKey, StoreShape } from "./StoreShape.ts"
+import type { TxView } from "./TxView.ts"
+
+/** Who asks. */
+export interface Asker {
+  readonly engine: Engine
+  readonly session: Sessions.Session
+  /** Names the request before its stamp is known. */
+  readonly nonce: string
+  /** Its stamp, once it is known: then nothing need be searched to take it back. */
+  stamp: Key | undefined
+}
+
+/** Requests of this process that wait, by engine and name. */
+const waiting = new WeakMap<Engine, Map<string, number>>()
+
+const countAt = (engine: Engine): Map<string, number> => {
+  let counts = waiting.get(engine)
+  if (counts === undefined) waiting.set(engine, (counts = new Map<string, number>()))
+  return counts
+}
+
+/** Whether this process has `max` requests in one line already. */
+export const isFull = (engine: Engine, line: string, max: number): boolean => (countAt(engine).get(line) ?? 0) >= max
+
+/** Counts as waiting in a line while it runs. */
+export const counted = <A, E, R>(self: Effect.Effect<A, E, R>, engine: Engine, line: string): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const counts = countAt(engine)
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+    return Effect.onExit(self, () =>
+      Effect.sync(() => {
+        const left = counts.get(line)! - 1
+        if (left === 0) counts.delete(line)
+        else counts.set(line, left)
+      })
+    )
+  })
+
+/**
+ * Asks with the process's session. Whatever ends it before it has succeeded, `takeBack` runs in the end, in the background
+ * if need be. `ask` answers `undefined` when the session has turned out to be gone: then all is asked anew, by another one.
+ */
+export const asking = <A, E, Id>(
+  store: StoreKey<Id>,
+  label: string,
+  ask: (asker: Asker) => Effect.Effect<A | undefined, E, Id>,
+  takeBack: (tx: TxView, asker: Asker) => void
+): Effect.Effect<A, E | StoreError, Id> =>
+  Effect.flatMap(
+    Effect.all([store, unfenced(Sessions.current(store))]),
+    ([{ engine }, session]: readonly [StoreShape, Sessions.Session]) => {
+      const asker: Asker = { engine, session, nonce: session.nextPlace(), stamp: undefined }
+      const undo = dropped(
+        engine,
+        store,
+        Operation.make(store, `${label}.takeBack`, (tx) => takeBack(tx, asker))
+      )
+      const asked = Effect.interruptible(unfenced(ask(asker)))
+      return Effect.flatMap(
+        Effect.onExit(asked, (exit) => (exit._tag === "Success" ? Effect.void : undo)),
+        (found): Effect.Effect<A, E | StoreError, Id> =>
+          found === undefined
+            ? Effect.andThen(Sessions.renew(store, session), asking(store, label, ask, takeBack))
+            : Effect.succeed(found)
+      )
+    }
+  )

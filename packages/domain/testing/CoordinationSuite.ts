@@ -1,0 +1,34 @@
+/**
+ * The suite of coordination: fifolock's 16 tests by name, on modes of one's own and on mutex, read-write lock and
+ * semaphore, and the laws of latch, barrier and election. The local form and the one in a store run the same; a third
+ * party's does too:
+ *
+ * ```ts
+ * CoordinationSuite.suite("mine", { coordination: () => Effect.succeed(MyCoordination.make()) })
+ * ```
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { describe } from "vitest"
+import type { Coordination } from "../src/CoordinationModel.ts"
+import { fifoTests } from "./coordination/fifo.ts"
+import { gatheringTests } from "./coordination/gatherings.ts"
+import { modeTests } from "./coordination/modes.ts"
+import { makeKit } from "./locks/kit.ts"
+
+export interface Options {
+  /** One of its own at each call: no name of it is in use. */
+  readonly coordination: () => Effect.Effect<Coordination, unknown, Scope.Scope>
+  /** Real time after which who can enter has entered, where grants need a disk or a network, in milliseconds; 0 unless said. */
+  readonly settleMillis?: number | undefined
+}
+
+/** Registers the tests with vitest. */
+export const suite = (name: string, options: Options): void => {
+  describe(name, () => {
+    const kit = makeKit({ make: options.coordination, settleMillis: options.settleMillis })
+    fifoTests(kit)
+    modeTests(kit)
+    gatheringTests(kit)
+  })
+}
