@@ -27,12 +27,12 @@ export const snapshotDue = (s: State): boolean => {
   return !sending(s) || entries >= snapshotEntries * HARD_FACTOR || bytes >= snapshotBytes * HARD_FACTOR
 }
 
-/** Closes the turn. */
-export const wantSnapshot = (s: State): void => {
-  if (!snapshotDue(s)) return
+/** Closes the turn: the index that a snapshot is asked for; 0: none. */
+export const wantSnapshot = (s: State): Index => {
+  if (!snapshotDue(s)) return 0
   s.compactAsked = false
   s.snapshotAsked = s.applied
-  s.snapshotWanted = s.applied
+  return s.applied
 }
 
 const bytesBetween = (s: State, from: Index, to: Index): number => {

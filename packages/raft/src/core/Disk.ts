@@ -10,7 +10,8 @@
  * again with its heartbeats.
  */
 import { invariant } from "./invariant.ts"
-import type { Held, State, WriteInFlight } from "./State.ts"
+import type { Fifo, Outbox } from "./Fifo.ts"
+import type { Held, State } from "./State.ts"
 import type { Entry, Index, Message, PersistWork } from "./Types.ts"
 
 export const holdForLog = (s: State, message: Message): void => void s.newForLog.push(message)
@@ -19,10 +20,10 @@ export const holdForHard = (s: State, message: Message): void => void s.newForHa
 
 /** A new term: what was held speaks for the old one, and must not be said any more. */
 export const dropHeld = (s: State): void => {
-  s.heldForLog = []
-  s.heldForHard = []
-  s.newForLog = []
-  s.newForHard = []
+  s.heldForLog.clear()
+  s.heldForHard.clear()
+  s.newForLog.take()
+  s.newForHard.take()
   s.ack = undefined
 }
 
@@ -103,8 +104,9 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
   return work
 }
 
-const hold = (s: State, messages: ReadonlyArray<Message>, held: Array<Held>, write: number): void => {
-  for (const message of messages) {
+const hold = (s: State, messages: Outbox<Message>, held: Fifo<Held>, write: number): void => {
+  if (messages.isEmpty) return
+  for (const message of messages.take()) {
     if (write <= s.persistedWrite) s.messages.push(message)
     else if (!s.diskHung) held.push({ write, message })
   }
@@ -118,25 +120,15 @@ export const holdNow = (s: State, message: Message): void => {
 
 /** Dates the messages that this turn has held; sends those whose state is durable already. */
 export const closeHeld = (s: State): void => {
-  if (s.newForLog.length > 0) {
-    hold(s, s.newForLog, s.heldForLog, s.lastWrite)
-    s.newForLog = []
-  }
-  if (s.newForHard.length > 0) {
-    hold(s, s.newForHard, s.heldForHard, s.lastHardWrite)
-    s.newForHard = []
-  }
+  hold(s, s.newForLog, s.heldForLog, s.lastWrite)
+  hold(s, s.newForHard, s.heldForHard, s.lastHardWrite)
 }
 
-const release = (s: State, held: Array<Held>): Array<Held> => {
-  if (held.length === 0) return held
-  let count = 0
-  while (count < held.length && (held[count] as Held).write <= s.persistedWrite) {
-    s.messages.push((held[count] as Held).message)
-    count++
+const release = (s: State, held: Fifo<Held>): void => {
+  for (let one = held.first; one !== undefined && one.write <= s.persistedWrite; one = held.first) {
+    s.messages.push(one.message)
+    held.drop()
   }
-  if (count === 0) return held
-  return count === held.length ? [] : held.slice(count)
 }
 
 /** Everything up to work `write` is durable. */
@@ -145,13 +137,10 @@ export const persisted = (s: State, write: number): void => {
   if (write <= s.persistedWrite) return
   s.persistedWrite = write
   const { writes } = s
-  let done = 0
-  while (done < writes.length && (writes[done] as WriteInFlight).write <= write) {
-    s.durable = Math.max(s.durable, (writes[done] as WriteInFlight).lastIndex)
-    done++
+  for (let one = writes.first; one !== undefined && one.write <= write; one = writes.first) {
+    s.durable = Math.max(s.durable, one.lastIndex)
+    writes.drop()
   }
-  if (done === writes.length) writes.length = 0
-  else writes.splice(0, done)
-  s.heldForLog = release(s, s.heldForLog)
-  s.heldForHard = release(s, s.heldForHard)
+  release(s, s.heldForLog)
+  release(s, s.heldForHard)
 }

@@ -6,6 +6,7 @@
  * - `snapshot`: the peer needs entries that are compacted; pieces of a snapshot are sent, no appends.
  * Invariant: match < next.
  */
+import { Fifo } from "./Fifo.ts"
 import { invariant } from "./invariant.ts"
 import type { Index, NodeId, SnapshotMeta } from "./Types.ts"
 
@@ -47,10 +48,9 @@ export class Progress {
   /** Removed from the configuration; followed until it knows (or `leavingUntil` has passed). */
   leaving = false
   leavingUntil = Infinity
-  /** Window: last index and bytes of each append in flight, oldest at `head`. */
-  private inflight: Array<Index> = []
-  private sizes: Array<number> = []
-  private head = 0
+  /** Window: last index and bytes of each append in flight. */
+  private readonly inflight = new Fifo<Index>()
+  private readonly sizes = new Fifo<number>()
   inflightBytes = 0
 
   constructor(id: NodeId, next: Index, now: number) {
@@ -60,7 +60,7 @@ export class Progress {
   }
 
   get inflightMessages(): number {
-    return this.inflight.length - this.head
+    return this.inflight.length
   }
 
   /** An append up to `last` has been sent in state `replicate`. */
@@ -73,18 +73,11 @@ export class Progress {
 
   /** The peer has everything up to `index`: frees the window. True if that is news. */
   acknowledge(index: Index): boolean {
-    while (this.head < this.inflight.length && (this.inflight[this.head] as Index) <= index) {
-      this.inflightBytes -= this.sizes[this.head] as number
-      this.head++
-    }
-    if (this.head === this.inflight.length) {
-      this.inflight.length = 0
-      this.sizes.length = 0
-      this.head = 0
-    } else if (this.head > 256 && this.head * 2 > this.inflight.length) {
-      this.inflight = this.inflight.slice(this.head)
-      this.sizes = this.sizes.slice(this.head)
-      this.head = 0
+    const { inflight, sizes } = this
+    for (let last = inflight.first; last !== undefined && last <= index; last = inflight.first) {
+      this.inflightBytes -= sizes.first as number
+      inflight.drop()
+      sizes.drop()
     }
     if (index <= this.match) return false
     this.match = index
@@ -133,9 +126,8 @@ export class Progress {
   }
 
   private clearWindow(): void {
-    this.inflight = []
-    this.sizes = []
-    this.head = 0
+    this.inflight.clear()
+    this.sizes.clear()
     this.inflightBytes = 0
   }
 }

@@ -6,7 +6,7 @@
  */
 import { compactLog, snapshotDue, snapshotFailed, snapshotMade, wantSnapshot } from "./Compaction.ts"
 import { countOwnLog } from "./Commit.ts"
-import { closeHeld, hasPersistWork, persisted, takePersistWork } from "./Disk.ts"
+import { closeHeld, dropHeld, hasPersistWork, persisted, takePersistWork } from "./Disk.ts"
 import { campaign, leaderHeard, countOwnVote } from "./Election.ts"
 import { closeAck } from "./Follower.ts"
 import { invariant } from "./invariant.ts"
@@ -72,23 +72,23 @@ export class Raft implements RaftCore {
   hasWork(): boolean {
     const s = this.state
     return (
-      s.messages.length > 0 ||
-      s.newForHard.length > 0 ||
-      s.newForLog.length > 0 ||
+      !s.messages.isEmpty ||
       s.ack !== undefined ||
       (s.replicate && s.role === "leader") ||
       (hasPersistWork(s) && !s.failed) ||
       hasCommitted(s) ||
-      s.replies.length > 0 ||
-      s.reads.length > 0 ||
-      s.events.length > 0 ||
+      !s.newForHard.isEmpty ||
+      !s.newForLog.isEmpty ||
+      !s.replies.isEmpty ||
+      !s.reads.isEmpty ||
+      !s.events.isEmpty ||
       s.batchNew.length > 0 ||
       (s.newReads.length > 0 && s.role === "leader" && s.commit >= s.termStart) ||
-      s.pieces.length > 0 ||
+      !s.pieces.isEmpty ||
       s.install !== undefined ||
-      s.pieceReads.length > 0 ||
+      !s.pieceReads.isEmpty ||
       snapshotDue(s) ||
-      s.readsAt.some((one) => one.index <= s.applied)
+      (s.readsAt.length > 0 && s.readsAt.some((one) => one.index <= s.applied))
     )
   }
 
@@ -101,23 +101,23 @@ export class Raft implements RaftCore {
     const persist = s.failed ? undefined : takePersistWork(s)
     closeHeld(s)
     closeAck(s)
-    handOut(s)
+    const committed = handOut(s)
     serveReads(s)
-    wantSnapshot(s)
-    const output: Output = {
-      messages: given(s.messages),
+    const snapshotWanted = wantSnapshot(s)
+    const { install } = s
+    s.install = undefined
+    return {
+      messages: s.messages.take(),
       persist,
-      committed: given(s.committed),
-      replies: given(s.replies),
-      reads: given(s.reads),
-      pieces: given(s.pieces),
-      install: s.install,
-      snapshotWanted: s.snapshotWanted,
-      pieceReads: given(s.pieceReads),
-      events: given(s.events)
+      committed,
+      replies: s.replies.take(),
+      reads: s.reads.take(),
+      pieces: s.pieces.take(),
+      install,
+      snapshotWanted,
+      pieceReads: s.pieceReads.take(),
+      events: s.events.take()
     }
-    freshOutput(s)
-    return output
   }
 
   get id(): NodeId {
@@ -257,11 +257,7 @@ const diskFailed = (s: State, reason: string): void => {
   failReads(s)
   failRequests(s)
   s.failed = true
-  s.heldForHard = []
-  s.heldForLog = []
-  s.newForHard = []
-  s.newForLog = []
-  s.ack = undefined
+  dropHeld(s)
   s.events.push({ _tag: "DiskFailed", reason })
 }
 
@@ -275,36 +271,24 @@ const hasCommitted = (s: State): boolean =>
   s.applied < s.commit && !s.needsSnapshot && s.installing === undefined && s.log.get(s.applied + 1)?.kind !== "damaged"
 
 /** Hands out committed entries, a bounded number a turn, and the answers that go with them. */
-const handOut = (s: State): void => {
-  if (s.applied >= s.commit || !hasCommitted(s)) return
+const handOut = (s: State): ReadonlyArray<Entry> => {
+  if (!hasCommitted(s)) return nothing
+  const { log } = s
   const { applyBytesMax, applyEntriesMax } = s.limits
+  const from = s.applied + 1
+  const most = Math.min(s.commit, s.applied + applyEntriesMax)
   let bytes = 0
-  while (s.applied < s.commit && s.committed.length < applyEntriesMax) {
-    const entry = s.log.at(s.applied + 1)
+  while (s.applied < most) {
+    const entry = log.at(s.applied + 1)
     if (entry.kind === "damaged") break
     const size = entryBytes(entry)
     if (bytes > 0 && bytes + size > applyBytesMax) break
     bytes += size
-    s.committed.push(entry)
     s.applied = entry.index
     if (s.requests.length > 0) settleRequests(s, entry.index, entry.term)
   }
   s.bytesSinceSnapshot += bytes
+  return log.range(from, s.applied)
 }
 
-const nothing: ReadonlyArray<never> = []
-
-/** Empty arrays stay in the state: what a later step puts there must not show up in an output that is out already. */
-const given = <T>(items: ReadonlyArray<T>): ReadonlyArray<T> => (items.length === 0 ? nothing : items)
-
-const freshOutput = (s: State): void => {
-  if (s.messages.length > 0) s.messages = []
-  if (s.committed.length > 0) s.committed = []
-  if (s.replies.length > 0) s.replies = []
-  if (s.reads.length > 0) s.reads = []
-  if (s.pieces.length > 0) s.pieces = []
-  if (s.pieceReads.length > 0) s.pieceReads = []
-  if (s.events.length > 0) s.events = []
-  s.install = undefined
-  s.snapshotWanted = 0
-}
+const nothing: ReadonlyArray<Entry> = []

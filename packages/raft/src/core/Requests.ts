@@ -73,7 +73,7 @@ export const appendNoop = (s: State): Index => {
 
 export const propose = (s: State, requestId: number, proposal: Proposal): void => {
   if (s.failed) return refuse(s, requestId, "Failed")
-  if (s.requests.length - s.requestsHead + s.forwards.size >= s.limits.requestsMax) return refuse(s, requestId, "Busy")
+  if (s.requests.length + s.forwards.size >= s.limits.requestsMax) return refuse(s, requestId, "Busy")
   if (s.role === "leader") {
     const reason = refusal(s, proposal)
     if (reason !== undefined) return refuse(s, requestId, reason)
@@ -118,10 +118,11 @@ export const receiveForwardReply = (s: State, message: ForwardReply): void => {
  * cut off meanwhile.
  */
 export const waitFor = (s: State, index: Index, term: Term, requestId: number): void => {
-  let at = s.requests.length
-  while (at > s.requestsHead && (s.requests[at - 1] as WaitingRequest).index > index) at--
-  if (at === s.requests.length) s.requests.push({ index, term, requestId })
-  else s.requests.splice(at, 0, { index, term, requestId })
+  const { requests } = s
+  let at = requests.length
+  while (at > 0 && (requests.at(at - 1) as WaitingRequest).index > index) at--
+  if (at === requests.length) requests.push({ index, term, requestId })
+  else requests.insert(at, { index, term, requestId })
 }
 
 /** Waits, or answers at once if that index has been handed out already. */
@@ -137,28 +138,19 @@ const answer = (s: State, index: Index, term: Term, committedTerm: Term, request
 
 /** The entry at `index` of `term` is handed out: answers all that waited for this index. */
 export const settleRequests = (s: State, index: Index, term: Term): void => {
-  while (s.requestsHead < s.requests.length) {
-    const request = s.requests[s.requestsHead] as WaitingRequest
-    if (request.index > index) break
-    answer(s, request.index, request.term, term, request.requestId)
-    s.requestsHead++
-  }
-  if (s.requestsHead === s.requests.length) {
-    s.requests.length = 0
-    s.requestsHead = 0
-  } else if (s.requestsHead >= 4096 && s.requestsHead * 2 > s.requests.length) {
-    s.requests = s.requests.slice(s.requestsHead)
-    s.requestsHead = 0
+  const { requests } = s
+  for (let one = requests.first; one !== undefined && one.index <= index; one = requests.first) {
+    answer(s, one.index, one.term, term, one.requestId)
+    requests.drop()
   }
 }
 
 /** The log up to `index` came as a snapshot: what became of single entries in it cannot be seen any more. */
 export const forgetRequests = (s: State, index: Index): void => {
-  while (s.requestsHead < s.requests.length) {
-    const request = s.requests[s.requestsHead] as WaitingRequest
-    if (request.index > index) break
+  const { requests } = s
+  for (let request = requests.first; request !== undefined && request.index <= index; request = requests.first) {
     s.replies.push({ _tag: "Unknown", requestId: request.requestId })
-    s.requestsHead++
+    requests.drop()
   }
 }
 
@@ -187,8 +179,6 @@ export const settleTransferred = (s: State, leader: NodeId): void => {
 /** The node ends: every request gets an answer. */
 export const failRequests = (s: State): void => {
   forgetRequests(s, Infinity)
-  s.requests.length = 0
-  s.requestsHead = 0
   for (const requestId of s.forwards.keys()) s.replies.push({ _tag: "Unknown", requestId })
   s.forwards.clear()
   failChange(s)

@@ -7,6 +7,7 @@
  */
 import { Configurations, emptyConfiguration } from "./Configurations.ts"
 import { defaultLimits, type Limits, type RaftOptions } from "./Config.ts"
+import { Fifo, Outbox } from "./Fifo.ts"
 import { Log } from "./Log.ts"
 import type { Progress } from "./Progress.ts"
 import { makeRandom, type Random } from "./Random.ts"
@@ -143,18 +144,17 @@ export class State {
   lastWrite = 0
   lastHardWrite = 0
   persistedWrite = 0
-  readonly writes: Array<WriteInFlight> = []
-  heldForLog: Array<Held> = []
-  heldForHard: Array<Held> = []
+  readonly writes = new Fifo<WriteInFlight>()
+  readonly heldForLog = new Fifo<Held>()
+  readonly heldForHard = new Fifo<Held>()
   /** Messages of this turn that wait for its write. */
-  newForLog: Array<Message> = []
-  newForHard: Array<Message> = []
+  readonly newForLog = new Outbox<Message>()
+  readonly newForHard = new Outbox<Message>()
   diskHung = false
   failed = false
 
   // Requests.ts, ReadIndex.ts, Transfer.ts
-  requests: Array<WaitingRequest> = []
-  requestsHead = 0
+  readonly requests = new Fifo<WaitingRequest>()
   readonly forwards = new Map<number, number>()
   newReads: Array<LeaderRead> = []
   rounds: Array<ReadRound> = []
@@ -200,15 +200,13 @@ export class State {
   repairReported = false
 
   // Output of the turn
-  messages: Array<Message> = []
-  committed: Array<Entry> = []
-  replies: Array<Reply> = []
-  reads: Array<ReadReady> = []
-  pieces: Array<ArrivedPiece> = []
+  readonly messages = new Outbox<Message>()
+  readonly replies = new Outbox<Reply>()
+  readonly reads = new Outbox<ReadReady>()
+  readonly pieces = new Outbox<ArrivedPiece>()
   install: Install | undefined = undefined
-  snapshotWanted: Index = 0
-  pieceReads: Array<PieceReadWanted> = []
-  events: Array<RaftEvent> = []
+  readonly pieceReads = new Outbox<PieceReadWanted>()
+  readonly events = new Outbox<RaftEvent>()
 
   constructor(options: RaftOptions) {
     this.id = options.id
@@ -225,7 +223,7 @@ export class State {
 }
 
 /** The requests that wait, oldest first, as a test or a view wants them. */
-export const waitingRequests = (s: State): number => s.requests.length - s.requestsHead + s.forwards.size
+export const waitingRequests = (s: State): number => s.requests.length + s.forwards.size
 
 /** Leader: the peer was heard within an election timeout. */
 export const isActive = (s: State, peer: Progress): boolean =>

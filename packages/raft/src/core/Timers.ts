@@ -52,7 +52,7 @@ const checkQuorum = (s: State): boolean => {
 
 /** An operation that never returns raises no error: count the ticks of the oldest write in flight. */
 const watchDisk = (s: State): void => {
-  const oldest = s.writes[0]
+  const oldest = s.writes.first
   const ticks = oldest === undefined ? 0 : s.now - oldest.at
   const hung = ticks > s.limits.diskHangTicks
   if (hung === s.diskHung) return
