@@ -22,13 +22,19 @@ export const advanceCommit = (s: State): boolean => {
   return true
 }
 
+const committedBytes = (s: State, index: Index): number => {
+  let bytes = 0
+  for (let at = s.commit + 1; at <= index; at++) bytes += entryBytes(s.log.at(at))
+  return bytes
+}
+
 /** Raises the commit index; the hint on the disk follows with the next write. */
 export const commitTo = (s: State, index: Index): void => {
   if (index <= s.commit) return
   invariant(index <= s.log.lastIndex, "only what is in the log is committed", () => `${index} > ${s.log.lastIndex}`)
   if (s.role === "leader") {
-    for (let at = s.commit + 1; at <= index; at++) s.uncommittedBytes -= entryBytes(s.log.at(at))
-    if (s.uncommittedBytes < 0 || index === s.log.lastIndex) s.uncommittedBytes = 0
+    if (index === s.log.lastIndex) s.uncommittedBytes = 0
+    else s.uncommittedBytes = Math.max(0, s.uncommittedBytes - committedBytes(s, index))
   }
   s.commit = index
 }

@@ -31,6 +31,10 @@ export const makeEntry = (index: Index, term: Term, kind: EntryKind, data: Uint8
 /** Stands in memory for an entry that the disk has lost. */
 export const damagedEntry = (index: Index): Entry => makeEntry(index, TERM_UNKNOWN, "damaged")
 
+/** The usual part is one entry: a literal of it costs no call. */
+const part = (list: ReadonlyArray<Entry>, start: number, end: number): ReadonlyArray<Entry> =>
+  end === start + 1 ? [list[start] as Entry] : list.slice(start, end)
+
 export class Log {
   /** Index of the last compacted entry: the log begins after it. */
   base: Index
@@ -166,7 +170,7 @@ export class Log {
       if (bytes > bytesMax && stop > start) break
       stop++
     }
-    const entries = list.slice(start, stop)
+    const entries = part(list, start, stop)
     this.cached = entries
     this.cachedFrom = from
     this.cachedEntriesMax = entriesMax
@@ -181,6 +185,6 @@ export class Log {
       "a range is in memory",
       () => `${from}..${to} of ${this.base + 1}..${this.lastIndex}`
     )
-    return this.list.slice(from - this.base - 1, to - this.base)
+    return part(this.list, from - this.base - 1, to - this.base)
   }
 }

@@ -23,13 +23,27 @@ import { invariant } from "./invariant.ts"
 import { receiveSnapshotPiece } from "./SnapshotReceive.ts"
 import { receiveSnapshotReply } from "./SnapshotSend.ts"
 import type { State } from "./State.ts"
-import type { Append, Heartbeat, Message, SnapshotPiece } from "./Types.ts"
+import type { Append, AppendReply, Heartbeat, Message, SnapshotPiece } from "./Types.ts"
 
 export const receive = (s: State, message: Message): void => {
-  if (s.failed || message.to !== s.id || message.from === s.id) return
-  // The two of the hot path first.
-  if (message._tag === "Append") return fromLeader(s, message)
-  if (message._tag === "AppendReply") return withTerm(s, message)
+  if (s.failed) return
+  // The two of the hot path first, with code of their own: where all kinds of message come by, each property is looked up anew.
+  if (message._tag === "Append") return append(s, message)
+  if (message._tag === "AppendReply") return appendReply(s, message)
+  if (message.to === s.id && message.from !== s.id) receiveOther(s, message)
+}
+
+const append = (s: State, message: Append): void => {
+  if (message.to === s.id && message.from !== s.id) fromLeader(s, message)
+}
+
+const appendReply = (s: State, message: AppendReply): void => {
+  if (message.to !== s.id || message.from === s.id) return
+  if (message.term !== s.term) return withTerm(s, message)
+  if (s.role === "leader") receiveAppendReply(s, message)
+}
+
+const receiveOther = (s: State, message: Exclude<Message, Append | AppendReply>): void => {
   switch (message._tag) {
     case "Heartbeat":
     case "SnapshotPiece":
