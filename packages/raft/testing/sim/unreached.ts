@@ -9,8 +9,6 @@ export interface Unreached {
 
 const hostile = "refuses bytes that no node sends; test/paper/core.test.ts cuts and flips them"
 const defaults = "a default: the driver gives every option; scenarios and the bench leave them out"
-const large =
-  "bookkeeping of queues longer than a simulated run makes; bench/raft-core.ts and the driver's bench make them"
 const defect = "a broken promise of the core itself"
 const leaderHasItself = "a leader always knows itself and its voters; the test narrows the type"
 const transport = "for callers of their own (logs, transports), not used by the simulation; test/paper/core.test.ts"
@@ -35,8 +33,6 @@ export const unreachedReasons: ReadonlyArray<Unreached> = [
     text: "oldest !== undefined",
     reason: "a table that has just grown is not empty; the test narrows the type"
   },
-  { file: "Progress.ts", text: "this.head > 256", reason: large },
-  { file: "Requests.ts", text: "requestsHead >= 4096", reason: large },
   {
     file: "Requests.ts",
     text: "s.failed",
