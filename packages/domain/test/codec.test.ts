@@ -255,6 +255,13 @@ describe("value codec", () => {
 })
 
 describe("envelope", () => {
+  it("taking it off leaves the stored bytes as they are, also those of a Buffer, whose slices share memory", () => {
+    const { bytes } = Envelope.withDeliveries(stored(new Codec(Schema.String).encode("x", 1, key)), 2)
+    const buffer = Buffer.from(bytes)
+    expect(Envelope.stripped(buffer)).toEqual(Envelope.stripped(bytes))
+    expect([...buffer]).toEqual([...bytes])
+  })
+
   it("carries deadline and deliveries beside any value, and takes them off again", () => {
     for (const [name, [schema, value]] of Object.entries(cases)) {
       const codec = new Codec(schema)

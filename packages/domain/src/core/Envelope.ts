@@ -39,7 +39,8 @@ export const deliveriesOf = ({ bytes }: Value): number => {
 export const stripped = (bytes: Uint8Array): Uint8Array => {
   const first = bytes[0]!
   const extra = (first & timedFlag ? timedBytes : 0) + (first & deliveredFlag ? deliveredBytes : 0)
-  const out = bytes.slice(0, bytes.length - extra)
+  // A copy whatever the bytes are: `slice` of Node's Buffer would share them, and the next line change the stored value.
+  const out = new Uint8Array(bytes.subarray(0, bytes.length - extra))
   out[0] = first & ~(timedFlag | deliveredFlag)
   return out
 }
