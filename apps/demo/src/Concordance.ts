@@ -2,24 +2,34 @@
  * The index: its collections, and the transactions over them. Runs on any store.
  *
  * Footprints: two files never conflict over the index, since each writes cells of its own (a posting is a word and a file)
- * and adds to counters, which commutes. The longest file is one cell that is read and written: that is where workers race.
+ * and adds to a counter, which commutes.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as DCounter from "@weft/domain/DCounter"
 import * as DMap from "@weft/domain/DMap"
+import * as DRef from "@weft/domain/DRef"
 import * as DSet from "@weft/domain/DSet"
-import * as DStruct from "@weft/domain/DStruct"
 import * as Tx from "@weft/domain/Tx"
 import type { Answer, Place } from "./Answer.ts"
-import type { Skipped } from "./Corpus.ts"
+import type { Read, Skipped } from "./Corpus.ts"
 import { linesOf, wordsOf } from "./Words.ts"
 
-const Document = Schema.Struct({ text: Schema.String, words: Schema.Int, lines: Schema.Int })
+const File = Schema.Struct({
+  /** The state of the file that the index speaks of; empty when it has to be read again. */
+  stamp: Schema.String,
+  words: Schema.Int,
+  lines: Schema.Int,
+  /** Why it is left out, if it is. */
+  reason: Schema.optionalKey(Schema.String)
+})
 
-/** What each file is: its text as it was indexed, so that an answer shows the lines that the index speaks of. */
-export const documents = DMap.make("documents", { key: Schema.String, value: Document })
+/** What is known of each place: indexed, or left out with a reason. */
+export const files = DMap.make("files", { key: Schema.String, value: File })
+
+/** The text of each file as it was indexed, so that an answer shows the lines that the index speaks of. */
+export const texts = DMap.make("texts", { key: Schema.String, value: Schema.String })
 
 /** Lines of a word in a file, by (word, file). */
 export const postings = DMap.make("postings", {
@@ -27,49 +37,89 @@ export const postings = DMap.make("postings", {
   value: Schema.Array(Schema.Int)
 })
 
-/** Files that are not in the index, with the reason. */
-export const skipped = DMap.make("skipped", { key: Schema.String, value: Schema.String })
-
 /** Words of all files, each occurrence counted. */
 export const words = DCounter.make("words")
 
-/** The file with the most words; of equals the first by name, so that it does not depend on who was first. */
-export const longest = DStruct.make("longest", {
-  fields: { path: Schema.String, words: Schema.Int },
-  initial: { path: "", words: 0 }
+/** Files by their number of words, negative: the longest first, of equals the first by name. */
+export const byLength = DSet.make("byLength", { value: Schema.Tuple([Schema.Int, Schema.String]) })
+
+/** What the index is of. One store has one index, of one directory. */
+export const corpus = DRef.make("corpus", {
+  value: Schema.NullOr(Schema.Struct({ root: Schema.String, starts: Schema.Array(Schema.String), rules: Schema.Int })),
+  initial: null
 })
 
-/** Files that were handed out, ever: a build that is started again hands out only the others. */
-export const handed = DSet.make("handed", { value: Schema.String })
+/** Which files are indexed in what state: what a run compares the directory with. */
+export const known = Effect.map(files.entries(), (all) => new Map(all))
 
-/** Files that are handed out and neither indexed nor skipped yet. */
-export const remaining = DCounter.make("remaining")
-
-/** Whether a file was dealt with: deliveries are at least once, what they do is done once. */
-const isDone = Effect.fnUntraced(function* (path: string) {
-  return (yield* documents.has(path)) || (yield* skipped.has(path))
+/** Words of a file as they stand in the index. */
+const wordsAt = Effect.fnUntraced(function* (path: string) {
+  const text = yield* texts.get(path)
+  return Option.isNone(text) ? undefined : wordsOf(text.value)
 })
 
-/** Puts a file into the index, whole, once. Gives its words, or `undefined` if it was there already. */
-export const add = Tx.fn("Concordance.add")(function* (path: string, text: string) {
-  if (yield* isDone(path)) return undefined
-  const found = wordsOf(text)
-  yield* documents.set(path, { text, words: found.count, lines: linesOf(text).length })
-  yield* postings.setMany(Array.from(found.lines, ([word, lines]) => [[word, path] as const, lines] as const))
-  yield* words.add(found.count)
-  const record = yield* longest.get
-  if (found.count > record.words || (found.count === record.words && path < record.path)) {
-    yield* longest.patch({ path, words: found.count })
+const isEqual = (a: ReadonlyArray<number>, b: ReadonlyArray<number> | undefined): boolean =>
+  b !== undefined && a.length === b.length && a.every((line, i) => line === b[i])
+
+/** Brings the postings of one file from one state to the next: what stays the same is not written. */
+const replaceWords = Effect.fnUntraced(function* (path: string, next: ReturnType<typeof wordsOf> | undefined) {
+  const before = yield* wordsAt(path)
+  const gone = before === undefined ? [] : [...before.lines.keys()].filter((word) => next?.lines.has(word) !== true)
+  yield* postings.removeMany(gone.map((word) => [word, path] as const))
+  if (before !== undefined) yield* byLength.remove([-before.count, path])
+  if (next !== undefined) {
+    const changed = Array.from(next.lines).filter(([word, lines]) => !isEqual(lines, before?.lines.get(word)))
+    yield* postings.setMany(changed.map(([word, lines]) => [[word, path] as const, lines] as const))
+    yield* byLength.add([-next.count, path])
   }
-  yield* remaining.decrement
-  return found.count
+  yield* words.add((next?.count ?? 0) - (before?.count ?? 0))
 })
 
-/** Notes that a file which was handed out is not in the index, and why. */
-export const skip = Tx.fn("Concordance.skip")(function* ({ path, reason }: Skipped) {
-  if (yield* isDone(path)) return
-  yield* skipped.set(path, reason)
-  yield* remaining.decrement
+/** The version of what the index knows of a file, for `bring`. */
+export const versionOf = (path: string) =>
+  Effect.map(
+    files.getVersioned(path),
+    Option.match({ onNone: () => "empty" as const, onSome: ({ version }) => version })
+  )
+
+/**
+ * Brings the index in line with what was read of a file: all old entries out, all new ones in, or nothing. Gives the words of
+ * the file, or `undefined` when the index has changed since `seen`, in which case the file has to be read again: so the
+ * last to write is one that read after the one before it had written.
+ */
+export const bring = Tx.fn("Concordance.bring")(function* (
+  path: string,
+  { reason, stamp, text }: Read,
+  seen: Effect.Success<ReturnType<typeof versionOf>>
+) {
+  if ((yield* versionOf(path)) !== seen) return undefined
+  const before = yield* texts.get(path)
+  const next = text === undefined ? undefined : wordsOf(text)
+  if (Option.getOrUndefined(before) !== text) {
+    yield* replaceWords(path, next)
+    if (text === undefined) yield* texts.remove(path)
+    else yield* texts.set(path, text)
+  }
+  if (text !== undefined) yield* files.set(path, { stamp, words: next!.count, lines: linesOf(text).length })
+  else if (reason === undefined || reason === "gone") yield* files.remove(path)
+  else yield* files.set(path, { stamp, words: 0, lines: 0, reason })
+  return next?.count ?? 0
+})
+
+/** Notes places that cannot be read at all, such as folders. */
+export const skipAll = Tx.fn("Concordance.skipAll")(function* (places: ReadonlyArray<Skipped>) {
+  for (const { path, reason } of places) yield* bring(path, { reason, stamp: "" }, yield* versionOf(path))
+})
+
+/** What is indexed under one path stands under another from now on; nothing when it is not indexed. Says whether it was. */
+export const move = Tx.fn("Concordance.move")(function* (from: string, to: string) {
+  const file = yield* files.get(from)
+  const text = yield* texts.get(from)
+  if (Option.isNone(file) || Option.isNone(text)) return false
+  const { stamp } = file.value
+  yield* bring(to, { text: text.value, stamp }, yield* versionOf(to))
+  yield* bring(from, { reason: "gone", stamp: "" }, yield* versionOf(from))
+  return true
 })
 
 /** Where a folded word stands: how often, and the first `limit` places in order of file and line. One snapshot. */
@@ -79,9 +129,8 @@ export const search = Tx.fn("Concordance.search")(function* (word: string, limit
   for (const [[, path], lines] of found) {
     const wanted = lines.slice(0, limit - places.length)
     if (wanted.length === 0) break
-    const document = Option.getOrThrow(yield* documents.get(path))
-    const texts = linesOf(document.text)
-    places.push(...wanted.map((line) => ({ path, line, text: texts[line - 1] ?? "" })))
+    const all = linesOf(Option.getOrThrow(yield* texts.get(path)))
+    places.push(...wanted.map((line) => ({ path, line, text: all[line - 1] ?? "" })))
   }
   const lines = found.reduce((sum, [, list]) => sum + list.length, 0)
   const answer: Answer = { word, files: found.length, lines, places }
@@ -90,12 +139,13 @@ export const search = Tx.fn("Concordance.search")(function* (word: string, limit
 
 /** Totals of the index, and what was left out. One snapshot. */
 export const summary = Tx.fn("Concordance.summary")(function* () {
+  const [count, path] = Option.getOrElse(yield* byLength.first(), () => [0, ""] as const)
   return {
-    files: yield* documents.size,
+    files: yield* texts.size,
     postings: yield* postings.size,
     words: yield* words.get,
-    longest: yield* longest.get,
-    skipped: (yield* skipped.entries()).map(([path, reason]) => ({ path, reason }))
+    longest: { path, words: Math.abs(count) },
+    skipped: (yield* files.entries()).flatMap(([path, { reason }]) => (reason === undefined ? [] : [{ path, reason }]))
   }
 })
 
@@ -110,8 +160,8 @@ export const dump = Effect.fn("Concordance.dump")(function* (start: () => (piece
   return yield* Tx.transact(
     Effect.gen(function* () {
       const write = start()
-      for (const [path, { lines, words: count }] of yield* documents.entries()) {
-        write(`file\t${path}\t${lines}\t${count}\n`)
+      for (const [path, { lines, reason, words: count }] of yield* files.entries()) {
+        if (reason === undefined) write(`file\t${path}\t${lines}\t${count}\n`)
       }
       let after: readonly [string, string] | undefined
       do {

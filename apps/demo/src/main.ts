@@ -1,13 +1,17 @@
 /**
- * `npm start -- [directory] [--search WORD] [--workers N] [--store memory] [--json]`: the concordance. Modules are imported
- * one by one: start-up is a third of the barrel's.
+ * `npm start -- [directory] [--search WORD] [--processes N] [--store file:PATH] [--json]`: the concordance. Modules are
+ * imported one by one: start-up is a third of the barrel's.
  */
+import { homedir } from "node:os"
 import { fileURLToPath } from "node:url"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
-import { command, type Screen, type Texts } from "./Cli.ts"
+import { command, type Place } from "./Cli.ts"
+import type { Texts } from "./Setup.ts"
+import { Lines } from "./terminal.ts"
 
 /** Sources and guides of the installed effect: real text that everybody has who can run this. */
 const effectTexts: Texts = {
@@ -15,18 +19,17 @@ const effectTexts: Texts = {
   starts: ["src", "ai-docs", "README.md", "AGENTS.md"]
 }
 
-/** A line that overwrites itself on a terminal; elsewhere only its last state, so that a log stays a log. */
-const showProgress = (text: string, isLast: boolean): void => {
-  if (process.stderr.isTTY)
-    process.stderr.write(`\r${text.slice(0, process.stderr.columns - 1)}\u001b[K${isLast ? "\n" : ""}`)
-  else if (isLast) process.stderr.write(`${text}\n`)
+const lines = new Lines(process.stderr)
+
+const place: Place = {
+  progress: (text, isLast) => lines.show(text, isLast),
+  isInteractive: process.stdin.isTTY === true && process.stdout.isTTY === true,
+  machine: { platform: process.platform, home: homedir(), env: process.env }
 }
 
-const screen: Screen = {
-  progress: showProgress,
-  isInteractive: process.stdin.isTTY === true && process.stdout.isTTY === true
-}
-
-const main = Command.run(command(effectTexts, screen), { version: "0.1.0" }).pipe(Effect.provide(NodeServices.layer))
+const main = Command.run(command(effectTexts, place), { version: "0.1.0" }).pipe(
+  Effect.provide(NodeServices.layer),
+  Effect.onInterrupt(() => Console.error("interrupted: what is indexed stays, the same command goes on from here"))
+)
 
 NodeRuntime.runMain(main)

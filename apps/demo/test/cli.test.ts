@@ -1,6 +1,6 @@
 /** The program as people start it. */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -18,7 +18,11 @@ beforeAll(() => {
 afterAll(() => [folder, stores].forEach((path) => rmSync(path, { recursive: true, force: true })))
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
-const start = (...args: ReadonlyArray<string>) => spawnSync(process.execPath, [main, ...args], { encoding: "utf8" })
+const start = (...args: ReadonlyArray<string>) =>
+  spawnSync(process.execPath, [main, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, XDG_CACHE_HOME: join(stores, "cache") }
+  })
 
 describe("npm start", () => {
   it("answers a search, says what it skipped, and prints the digest", () => {
@@ -39,15 +43,14 @@ describe("npm start", () => {
   it("gives one JSON object with --json", () => {
     const { status, stdout } = start(folder, "--json", "--search", "loom", "--workers", "2")
     assert.strictEqual(status, 0)
-    const { answers, conflicts, digest, files, skipped, words } = JSON.parse(stdout)
+    const { answers, digest, files, skipped, words } = JSON.parse(stdout)
     assert.match(digest, /^[0-9a-f]{64}$/)
     assert.deepStrictEqual(
-      { answers, conflicts, files, skipped, words },
+      { answers, files, skipped, words },
       {
         answers: [
           { word: "loom", files: 1, lines: 1, places: [{ path: "b.txt", line: 1, text: "the Loom and the weft" }] }
         ],
-        conflicts: 0,
         files: 2,
         skipped: [{ path: "raw.bin", reason: "binary" }],
         words: 8
@@ -55,34 +58,52 @@ describe("npm start", () => {
     )
   })
 
-  it("gives the same index on a file, and goes on from it the next time", () => {
-    const store = `file:${join(stores, "index.weft")}`
+  it("keeps the index in the cache directory, says where, and takes only what changed the next time", () => {
+    for (const name of ["a.txt", "b.txt", "raw.bin"]) utimesSync(join(folder, name), 1000, 1000)
     const json = (...args: ReadonlyArray<string>) => {
       const { status, stderr, stdout } = start(folder, "--json", "--search", "weft", ...args)
       assert.strictEqual(status, 0, stderr)
-      return JSON.parse(stdout)
+      const { answers, changes, digest, files, store, words } = JSON.parse(stdout)
+      return { changes, store, index: { answers, digest, files, words } }
     }
-    const inMemory = json()
-    const first = json("--store", store)
-    const again = json("--store", store)
-    for (const { answers, digest, files, words } of [first, again]) {
-      const { answers: a, digest: d, files: f, words: w } = inMemory
-      assert.deepStrictEqual({ answers, digest, files, words }, { answers: a, digest: d, files: f, words: w })
-    }
-    assert.isBelow(again.commits, first.commits, "the second build did the work again")
+    const inMemory = json("--store", "inproc")
+    json()
+    const again = json()
+    assert.deepStrictEqual(again.index, inMemory.index)
+    assert.deepStrictEqual(again.changes, { added: 0, changed: 0, removed: 0 })
+    assert.match(again.store, /^file:.*cache.weft.weft-cli-\w+-[0-9a-f]{12}\.weft$/)
+    assert.isTrue(existsSync(again.store.slice("file:".length)))
+    writeFileSync(join(folder, "c.txt"), "weft")
+    assert.deepStrictEqual(json().changes, { added: 1, changed: 0, removed: 0 })
+    rmSync(join(folder, "c.txt"))
+    const last = json()
+    assert.deepStrictEqual(last.changes, { added: 0, changed: 0, removed: 1 })
+    assert.deepStrictEqual(last.index, inMemory.index)
+    const { stderr } = start(folder, "--search", "weft")
+    assert.include(stderr, `index in ${again.store}`)
+    assert.include(stderr, "nothing has changed since the last run")
   })
 
   it("refuses what it cannot do, with the reason and exit code 1", () => {
     const missing = join(folder, "missing")
+    const foreign = join(stores, "foreign")
+    writeFileSync(foreign, "not a store, but somebody's text\n".repeat(100))
     for (const [args, message] of [
       [[missing], `${missing} does not exist`],
       [[folder, "--search", "two words"], '"two words" is not a word'],
       [[folder, "--workers", "0"], "--workers must be 1 to 256"],
-      [[folder, "--store", "tape"], "store tape:"]
+      [[folder, "--store", "tape"], "store tape:"],
+      [[folder, "--store", `file:${foreign}`], `store file:${foreign}:`],
+      [[folder, "--store", `file:${folder}`], `store file:${folder}:`],
+      [[folder, "--store", `file:${join(stores, "no", "where.weft")}`], "no/where.weft"],
+      [[folder, "--store", "inproc", "--processes", "2"], "processes cannot share the store inproc"],
+      [[folder, "--kill", "--kills", "50"], "too few for 50 kills"],
+      [[folder, "--rename", "--renames", "1"], "there is no directory of 1 to 64 files to move"]
     ] as const) {
       const { status, stderr } = start(...args)
       assert.strictEqual(status, 1, args.join(" "))
       assert.include(stderr, message)
     }
+    assert.match(readFileSync(foreign, "utf8"), /^not a store/)
   })
 })

@@ -2,7 +2,7 @@ import * as Fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { afterAll, assert, beforeAll, describe, layer } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Corpus from "../src/Corpus.ts"
@@ -24,10 +24,28 @@ beforeAll(() => {
 afterAll(() => Fs.rmSync(root, { recursive: true, force: true }))
 
 describe("corpus", () => {
+  it.live("the stamp of a file is that of the walk, unless the file has only just changed", () =>
+    Effect.gen(function* () {
+      const stampInList = Effect.map(Corpus.list(root, ["a.md"]), ({ files }) => files[0]!.stamp)
+      Fs.utimesSync(join(root, "a.md"), 1000, 1000)
+      const first = yield* Corpus.read(root, "a.md")
+      assert.deepStrictEqual(first, { text: "one", stamp: yield* stampInList })
+      Fs.writeFileSync(join(root, "a.md"), "two")
+      assert.deepStrictEqual(yield* Corpus.read(root, "a.md"), { text: "two", stamp: "" })
+      Fs.utimesSync(join(root, "a.md"), 1000, 1000)
+      Fs.rmSync(join(root, "a.md"))
+      Fs.writeFileSync(join(root, "a.md"), "six")
+      Fs.utimesSync(join(root, "a.md"), 1000, 1000)
+      // Same size and time of change, as package managers leave them: another file all the same.
+      assert.notStrictEqual(yield* stampInList, first.stamp)
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
   layer(NodeServices.layer)((it) => {
     it.effect("lists files in order, follows no links, leaves installed packages alone", () =>
       Effect.gen(function* () {
-        const { paths, skipped } = yield* Corpus.list(root, [""])
+        const { files, skipped } = yield* Corpus.list(root, [""])
+        const paths = files.map(({ path }) => path)
         assert.deepStrictEqual(paths, ["a.md", "b.txt", "huge.txt", "image.png", "latin1.txt", "sub/c.ts"])
         assert.deepStrictEqual(skipped, [{ path: "loop", reason: "no regular file" }])
       })
@@ -35,15 +53,18 @@ describe("corpus", () => {
 
     it.effect("names a start that does not exist, and takes a single file", () =>
       Effect.gen(function* () {
-        const { paths, skipped } = yield* Corpus.list(root, ["a.md", "nowhere", "a.md"])
-        assert.deepStrictEqual(paths, ["a.md"])
+        const { files, skipped } = yield* Corpus.list(root, ["a.md", "nowhere", "a.md"])
+        assert.deepStrictEqual(
+          files.map(({ path }) => path),
+          ["a.md"]
+        )
         assert.deepStrictEqual(skipped, [{ path: "nowhere", reason: "gone" }])
       })
     )
 
     it.effect("reads text whole and says why not otherwise", () =>
       Effect.gen(function* () {
-        assert.strictEqual(yield* Corpus.read(root, "b.txt"), "two words")
+        assert.strictEqual((yield* Corpus.read(root, "b.txt")).text, "two words")
         const reasons: Readonly<Record<string, Corpus.Reason>> = {
           "image.png": "binary",
           "latin1.txt": "binary",
@@ -52,7 +73,8 @@ describe("corpus", () => {
           sub: "no regular file"
         }
         for (const [path, reason] of Object.entries(reasons)) {
-          assert.deepStrictEqual(yield* Corpus.read(root, path), { path, reason })
+          const { reason: found, text } = yield* Corpus.read(root, path)
+          assert.deepStrictEqual([found, text], [reason, undefined])
         }
       })
     )
@@ -66,8 +88,8 @@ describe("corpus", () => {
           readFile: (path) => Effect.tap(fs.readFile(path), () => fs.writeFileString(path, "first and second"))
         }
         const text = yield* Effect.provideService(Corpus.read(root, "log.txt"), FileSystem.FileSystem, growing)
-        assert.deepStrictEqual(text, { path: "log.txt", reason: "changed while it was read" })
-        assert.strictEqual(yield* Corpus.read(root, "log.txt"), "first and second")
+        assert.deepStrictEqual(text, { reason: "changed while it was read", stamp: "" })
+        assert.strictEqual((yield* Corpus.read(root, "log.txt")).text, "first and second")
       })
     )
 
@@ -78,7 +100,7 @@ describe("corpus", () => {
         const denied = Effect.fail(yield* Effect.flip(fs.readFileString(join(root, "sub"))))
         const closed: FileSystem.FileSystem = { ...fs, readFile: () => denied, readDirectoryEntries: () => denied }
         const provide = Effect.provideService(FileSystem.FileSystem, closed)
-        assert.deepStrictEqual(yield* provide(Corpus.read(root, "a.md")), { path: "a.md", reason: "unreadable" })
+        assert.deepStrictEqual(yield* provide(Corpus.read(root, "a.md")), { reason: "unreadable", stamp: "" })
         const { skipped } = yield* provide(Corpus.list(root, ["sub"]))
         assert.deepStrictEqual(skipped, [{ path: "sub", reason: "unreadable" }])
       })
