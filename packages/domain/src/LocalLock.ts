@@ -37,6 +37,9 @@ const chainsMax = 4096
 export const make = <P = Lock.Path>(name: string, options: Options<P> = {}): Lock.Tree<P> =>
   new LocalTree(name, options)
 
+/** Times a waiting request of a local tree was looked at again; -1 for any other tree. For tests that count. */
+export const wakeUps = (tree: Lock.Tree<never>): number => (tree instanceof LocalTree ? tree.wakeUps : -1)
+
 class LocalTree<P> implements Lock.Tree<P> {
   readonly name: string
   readonly standings: Effect.Effect<ReadonlyArray<Lock.Standing>>
@@ -67,6 +70,10 @@ class LocalTree<P> implements Lock.Tree<P> {
 
   request(claims: Lock.Claims<P>, options?: Lock.RequestOptions): Lock.Lock<P> {
     return new LocalLock(this, claims, options)
+  }
+
+  get wakeUps(): number {
+    return this.table.wakeUps
   }
 
   /** The nodes of claims, or `InvalidInput` for a path that is no key and for no path at all. */

@@ -11,21 +11,26 @@ import { beyondTests } from "./locks/beyond.ts"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Lock from "../src/LockModel.ts"
+import { badInputTests } from "./locks/badInput.ts"
 import { makeKit } from "./locks/kit.ts"
 import { knownTests } from "./locks/known.ts"
 
 export interface Options {
   /** A tree of its own at each call. */
-  readonly tree: () => Effect.Effect<Lock.Tree, unknown, Scope.Scope>
+  readonly tree: (options?: { readonly waitersMax: number }) => Effect.Effect<Lock.Tree, unknown, Scope.Scope>
   /** Real time after which who can enter has entered, where grants need a disk or a network, in milliseconds; 0 unless said. */
   readonly settleMillis?: number | undefined
 }
 
+export { type LossOptions, lossSuite } from "./locks/loss.ts"
+export { wakeUpsPerRelease } from "./locks/wakeUps.ts"
+
 /** Registers the tests with vitest. */
 export const suite = (name: string, options: Options): void => {
   describe(name, () => {
-    const kit = makeKit({ make: options.tree, settleMillis: options.settleMillis })
+    const kit = makeKit({ make: () => options.tree(), settleMillis: options.settleMillis })
     knownTests(kit, options)
     beyondTests(kit)
+    badInputTests(kit, options)
   })
 }

@@ -154,7 +154,8 @@ export class LockTable {
       const entry = this.entry(node)
       const tail = entry.tails[mode]
       const ticket: Ticket = { entry, request, mode, before: tail, after: undefined, waiters: undefined }
-      if (tail !== undefined) tail.after = ticket
+      if (tail === undefined) entry.heads[mode] = ticket
+      else tail.after = ticket
       entry.tails[mode] = ticket
       this.count(entry, mode, 1)
       request.tickets[i] = ticket
@@ -168,6 +169,7 @@ export class LockTable {
       if (this.idle > idleNodesMin && this.idle * 2 > this.nodes.size) this.sweep()
       entry = {
         node,
+        heads: [undefined, undefined, undefined, undefined, undefined],
         tails: [undefined, undefined, undefined, undefined, undefined],
         counts: [0, 0, 0, 0, 0],
         total: 0
@@ -201,9 +203,10 @@ export class LockTable {
       before = before.before
     }
     const ticket: Ticket = { entry, request, mode, before, after, waiters: undefined }
-    if (before !== undefined) before.after = ticket
-    if (after !== undefined) after.before = ticket
-    else entry.tails[mode] = ticket
+    if (before === undefined) entry.heads[mode] = ticket
+    else before.after = ticket
+    if (after === undefined) entry.tails[mode] = ticket
+    else after.before = ticket
     this.count(entry, mode, 1)
     return ticket
   }
@@ -213,9 +216,10 @@ export class LockTable {
     let awake: Array<Request> | undefined
     for (const ticket of tickets) {
       const { after, before, entry, mode } = ticket
-      if (before !== undefined) before.after = after
-      if (after !== undefined) after.before = before
-      else entry.tails[mode] = before
+      if (before === undefined) entry.heads[mode] = after
+      else before.after = after
+      if (after === undefined) entry.tails[mode] = before
+      else after.before = before
       this.count(entry, mode, -1)
       if (ticket.waiters !== undefined) {
         for (const waiter of ticket.waiters) waiter.waitsFor = undefined

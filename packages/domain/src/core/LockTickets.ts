@@ -15,6 +15,8 @@ export interface Ticket {
 
 export interface NodeEntry {
   readonly node: string
+  /** First and last ticket of each mode, in stamp order. */
+  readonly heads: Array<Ticket | undefined>
   readonly tails: Array<Ticket | undefined>
   readonly counts: [number, number, number, number, number]
   total: number
@@ -59,9 +61,20 @@ export const opposedCount = ({ counts, total }: NodeEntry, mode: Mode): number =
   }
 }
 
-/** The latest ticket of a node in a mode before a stamp. */
+/**
+ * The latest ticket of a node in a mode before a stamp. Looked for from both ends at once: who has just come stands near
+ * the last, whose turn comes near the first, so that neither pays for the other end of a long line.
+ */
 export const nearest = (entry: NodeEntry, mode: Mode, before: number): Ticket | undefined => {
-  let ticket = entry.tails[mode]
-  while (ticket !== undefined && ticket.request.stamp >= before) ticket = ticket.before
-  return ticket
+  let front = entry.heads[mode]
+  if (front === undefined || front.request.stamp >= before) return undefined
+  // Some ticket is earlier, so both walks end.
+  let back = entry.tails[mode]!
+  for (;;) {
+    if (back.request.stamp < before) return back
+    back = back.before!
+    const next: Ticket | undefined = front.after
+    if (next === undefined || next.request.stamp >= before) return front
+    front = next
+  }
 }

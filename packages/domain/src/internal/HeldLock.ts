@@ -14,6 +14,7 @@ import type * as Sessions from "../Sessions.ts"
 import * as StoreError from "../StoreError.ts"
 import type { Engine } from "./Engine.ts"
 import { dropped, HeldRecord, unfenced } from "./HeldRecord.ts"
+import { cycleThrough } from "./lockCycles.ts"
 import { deadlock, lost } from "./lockErrors.ts"
 import * as lockOps from "./lockOps.ts"
 import * as Operation from "./Operation.ts"
@@ -63,21 +64,14 @@ export class HeldLock<Id> extends HeldRecord<Id> {
   }
 
   /** [18, 19] Refuses a wait that would never end. */
-  refuseCycle(stamp: Key = this.stamp): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
-    const { prefix, store, tree } = this.place
-    const look = Operation.make(store, `lock.${tree}.cycle`, (tx) =>
-      lockOps.cycleThrough(lockOps.allStandings(tx, prefix), stamp)
-    )
-    return Effect.flatMap(look, (cycle) =>
-      cycle === undefined
-        ? Effect.void
-        : Effect.fail(
-            deadlock(
-              this.what,
-              cycle.map(({ will }) => will.owner)
-            )
-          )
-    )
+  refuseCycle(recordKey: Key = this.recordKey): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
+    const { store, tree } = this.place
+    const look = Operation.make(store, `lock.${tree}.cycle`, (tx) => cycleThrough(tx, recordKey, this.session.id))
+    return Effect.flatMap(look, (cycle) => {
+      if (cycle === undefined) return Effect.void
+      const owners = cycle.map(({ will }) => will.owner)
+      return Effect.fail(deadlock(this.what, owners))
+    })
   }
 
   /** [12] */
@@ -124,7 +118,7 @@ export class HeldLock<Id> extends HeldRecord<Id> {
           if (value === undefined) return Effect.fail(lost(this.what))
           const stamp = stampBytes(version, value)
           const tailKey = Cells.recordPrefix(this.session.id) + stamp
-          return Effect.andThen(this.refuseCycle(stamp), this.convert(tailKey, changed))
+          return Effect.andThen(this.refuseCycle(tailKey), this.convert(tailKey, changed))
         }
       )
       const cleanup = dropped(

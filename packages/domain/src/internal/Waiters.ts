@@ -34,6 +34,8 @@ export class Waiters {
   private idle = 0
   private readonly all = new Set<Waiter>()
   private woken: Array<Waiter> = []
+  /** Waiters woken so far: for tests that count what a change costs. */
+  wakeUps = 0
 
   get size(): number {
     return this.all.size
@@ -99,6 +101,7 @@ export class Waiters {
 
   private wake(waiter: Waiter, version: Version): void {
     if (version <= waiter.version || !this.remove(waiter)) return
+    this.wakeUps++
     if (this.woken.push(waiter) === 1) queueMicrotask(() => this.resume())
   }
 

@@ -138,7 +138,7 @@ const replace = (tx: TxView, recordKey: Key, will: Unlock, nodes: ReadonlyArray<
 }
 
 /** The request that a ticket belongs to; `undefined` when its record is gone and the ticket is being swept. */
-const standingOf = (tx: TxView, tree: Key, ticketKey: Key, value: Value): Standing | undefined => {
+export const standingOf = (tx: TxView, tree: Key, ticketKey: Key, value: Value): Standing | undefined => {
   const { stamp } = Cells.ticketOf(ticketKey, tree)
   const sid = sidOfTicket(value)
   const recordKey = Cells.recordPrefix(sid) + stamp
@@ -185,60 +185,6 @@ const isInTheWay = (tx: TxView, base: Key, changed: ReadonlyArray<NodeMode>, { s
   // The tail of another upgrade is no holder; its base, which it leads to, is looked at for itself.
   if (stamp > base && will.upgrades !== undefined) return false
   return stamp < base || blocker(tx, will.tree, will.nodes, stamp) === undefined
-}
-
-/** Every request of a tree, in stamp order. Cost: all records of all sessions; for requests made while holding alone. */
-export const allStandings = (tx: TxView, tree: Key): ReadonlyArray<Standing> => {
-  const found: Array<Standing> = []
-  for (const { key, value } of tx.range({ start: prefixes.will, end: prefixEnd(prefixes.will) })) {
-    const sid = sidOf(key, prefixes.will)
-    if (!key.startsWith(Cells.recordPrefix(sid))) continue
-    const will = willOf(value)
-    if (will.kind === "unlock" && will.tree === tree)
-      found.push({ sid, stamp: Cells.stampOf(key), recordKey: key, will })
-  }
-  return found.sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
-}
-
-/** [19] A cycle of waits through a request, from it on; `undefined` when there is none or when a younger one closes it. */
-export const cycleThrough = (standings: ReadonlyArray<Standing>, start: Key): ReadonlyArray<Standing> | undefined => {
-  const excluding = ({ stamp, will }: Standing): ReadonlyArray<Standing> => {
-    const modes = new Map(will.nodes.map(({ mode, node }) => [node, mode]))
-    return standings.filter(
-      (other) =>
-        other.stamp !== stamp &&
-        other.will.nodes.some(({ mode, node }) => {
-          const mine = modes.get(node)
-          return mine !== undefined && !Rules.compatible(mine, mode)
-        })
-    )
-  }
-  const earlier = (standing: Standing): ReadonlyArray<Standing> =>
-    excluding(standing).filter(({ stamp }) => stamp < standing.stamp)
-  // An upgrade waits as `convert` does: for all before its base, and for later ones that are granted.
-  const blockers = (standing: Standing): ReadonlyArray<Standing> => {
-    const { upgrades } = standing.will
-    if (upgrades === undefined) return earlier(standing)
-    return excluding(standing).filter(
-      (other) =>
-        other.stamp < upgrades ||
-        (other.stamp > upgrades && other.will.upgrades === undefined && earlier(other).length === 0)
-    )
-  }
-  const heldBy = new Map<Key, Array<Standing>>()
-  for (const standing of standings) {
-    for (const held of standing.will.holding) heldBy.set(held, [...(heldBy.get(held) ?? []), standing])
-  }
-  const isWaiting = (standing: Standing): boolean =>
-    standing.will.upgrades !== undefined || blockers(standing).length > 0
-  const from = standings.find(({ stamp }) => stamp === start)
-  if (from === undefined) return undefined
-  // Younger ones are left out of the search, not of its result: one cycle with a younger request may hide another without.
-  return Rules.cycleThrough(from, (standing) =>
-    [...blockers(standing), ...(heldBy.get(standing.stamp) ?? []).filter(isWaiting)].filter(
-      ({ stamp }) => stamp <= start
-    )
-  )
 }
 
 /** All tickets of a tree for people. */

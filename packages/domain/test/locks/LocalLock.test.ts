@@ -4,38 +4,53 @@ import { Deferred, Effect, Fiber, Option, Schema, SchemaGetter } from "effect"
 import * as LocalLock from "../../src/LocalLock.ts"
 import * as LockSuite from "../../testing/LockSuite.ts"
 
-LockSuite.suite("LocalLock", { tree: () => Effect.sync(() => LocalLock.make("test")) })
+LockSuite.suite("LocalLock", { tree: (options) => Effect.sync(() => LocalLock.make("test", options)) })
+
+/** Full size: the limit unless said otherwise. */
+const waiters = process.env["WEFT_SCALE"] === "full" ? LocalLock.waitersMax : 10_000
 
 describe("LocalLock", () => {
-  it.live("one waiter too many is refused, the others are unharmed", () =>
-    Effect.gen(function* () {
-      const tree = LocalLock.make("desk", { waitersMax: 2 })
-      const gate = yield* Deferred.make<void>()
-      const fibers = yield* Effect.forEach([1, 2, 3], () =>
-        Effect.forkChild(tree.write("/a").withLock(Deferred.await(gate)), { startImmediately: true })
-      )
-      const error = yield* Effect.flip(tree.write("/a").withLock(Effect.void))
-      assert.strictEqual(error._tag === "StoreError" && error.reason._tag, "LimitExceeded")
-      yield* Deferred.succeed(gate, undefined)
-      for (const fiber of fibers) yield* Fiber.join(fiber)
-    })
+  it.live(
+    `${waiters + 1} waiters are one too many; the ${waiters} in line are unharmed, and handed over without nesting`,
+    () =>
+      Effect.gen(function* () {
+        const tree = LocalLock.make("desk", { waitersMax: waiters === LocalLock.waitersMax ? undefined : waiters })
+        const gate = yield* Deferred.make<void>()
+        let ran = 0
+        const start = (work: Effect.Effect<void>) =>
+          Effect.forkChild(tree.write("/a").withLock(work), { startImmediately: true })
+        const holder = yield* start(Deferred.await(gate))
+        const fibers: Array<Fiber.Fiber<void, unknown>> = []
+        for (let i = 0; i < waiters; i++) fibers.push(yield* start(Effect.sync(() => void ran++)))
+        const error = yield* Effect.flip(tree.write("/a").withLock(Effect.void))
+        assert.deepInclude(error.reason, { _tag: "LimitExceeded", limit: "waitersMax", actual: waiters + 1 })
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(holder)
+        for (const fiber of fibers) yield* Fiber.join(fiber)
+        assert.strictEqual(ran, waiters)
+      }),
+    120_000
   )
 
-  it.live("10,000 waiters in line are handed over without nesting", () =>
+  it.live("64 waiting writers: a release looks again at one", () =>
     Effect.gen(function* () {
       const tree = LocalLock.make("desk")
       const gate = yield* Deferred.make<void>()
       const holder = yield* Effect.forkChild(tree.write("/a").withLock(Deferred.await(gate)), {
         startImmediately: true
       })
-      let ran = 0
-      const fibers = yield* Effect.forEach(Array.from({ length: 10_000 }), () =>
-        Effect.forkChild(tree.write("/a").withLock(Effect.sync(() => void ran++)), { startImmediately: true })
+      const seen: Array<number> = []
+      const fibers = yield* Effect.forEach(Array.from({ length: 64 }), () =>
+        Effect.forkChild(tree.write("/a").withLock(Effect.sync(() => void seen.push(LocalLock.wakeUps(tree)))), {
+          startImmediately: true
+        })
       )
+      assert.strictEqual(LocalLock.wakeUps(tree), 0)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(holder)
       for (const fiber of fibers) yield* Fiber.join(fiber)
-      assert.strictEqual(ran, 10_000)
+      assert.deepStrictEqual(seen.length, 64)
+      seen.forEach((count, i) => assert.isAtMost(count - (seen[i - 1] ?? 0), 2))
     })
   )
 

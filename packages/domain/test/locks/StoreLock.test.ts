@@ -1,5 +1,6 @@
 /** Tree locks in a store: the suite on the store in memory, with its synchronous lane and without. */
-import { Layer } from "effect"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
 import { Backend } from "../../src/Backend.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Store } from "../../src/Store.ts"
@@ -19,6 +20,16 @@ for (const [name, backend, settleMillis] of [
 ] as const) {
   LockSuite.suite(`locks in ${name}`, {
     settleMillis,
-    tree: () => overStore(StoreLock.make(`tree ${++trees}`), Store.layer(backend))
+    tree: (options) => overStore(StoreLock.make(`tree ${++trees}`, options), Store.layer(backend))
   })
+
+  it.live(`64 waiting writers in ${name}: a release wakes at most two`, () =>
+    Effect.gen(function* () {
+      const tree = StoreLock.make(`tree ${++trees}`)
+      const standing = Effect.map(tree.standings, (all) => all.filter(({ path }) => path.length === 1).length)
+      const woken = yield* LockSuite.wakeUpsPerRelease(tree.write("/a"), { writers: 64, standing })
+      assert.strictEqual(woken.length, 64)
+      assert.isAtMost(Math.max(...woken), 2)
+    }).pipe(Effect.provide(Store.layer(backend)))
+  )
 }

@@ -188,14 +188,6 @@ export const beyondTests = ({ awaitEntered, drained, enter, settle, test, twice 
         )
       }))
 
-    test("bad input: no path, a part that is no key", (tree) =>
-      Effect.gen(function* () {
-        for (const claims of [{}, { read: [[Number.NaN]] }]) {
-          const error = yield* Effect.flip(tree.request(claims).withLock(Effect.void))
-          assert.strictEqual(error._tag === "StoreError" && error.reason._tag, "InvalidInput")
-        }
-      }))
-
     test("tokens rise with every grant that had to wait", (tree) =>
       Effect.gen(function* () {
         let last = -1

@@ -11,6 +11,7 @@ import type { Unlock } from "../../src/core/SessionCells.ts"
 import { fromCounter } from "../../src/core/Value.ts"
 import type { Version } from "../../src/core/Version.ts"
 import { firstLost } from "../../src/internal/Fences.ts"
+import { cycleThrough } from "../../src/internal/lockCycles.ts"
 import * as lockOps from "../../src/internal/lockOps.ts"
 import * as sessionOps from "../../src/internal/sessionOps.ts"
 import type { TxView } from "../../src/internal/TxView.ts"
@@ -180,8 +181,8 @@ export const look = (store: ModelStore, client: Client): Client => {
 
 /** [18, 19] */
 export const lookForCycle = (store: ModelStore, client: Client): Client => {
-  const { stamp } = client.asking!
-  const { value } = run(store, (tx) => lockOps.cycleThrough(lockOps.allStandings(tx, tree), stamp!))
+  const recordKey = Cells.recordPrefix(client.sid) + client.asking!.stamp!
+  const { value } = run(store, (tx) => cycleThrough(tx, recordKey, client.sid))
   if (value !== undefined) return unwind(store, client)
   return client.script[client.at]!.act === "upgrade" ? send(store, client, "convert") : { ...client, phase: "look" }
 }
