@@ -1,20 +1,17 @@
 /**
  * Puts known bugs back into a copy of the Raft package, one by one, and demands that each is caught:
- * `npm run mutations:raft -- [--only id,id] [--seeds N] [--workers W] [--aimed-only] [--table]`.
+ * `npm run mutations:raft -- [--only id,id] [--seeds N] [--aimed N] [--from S] [--workers W] [--table]
+ * [--directed-only | --simulated-only | --aimed-only]`.
  *
- * Each bug is judged twice. The text scenarios show that its place is reached at all: at least one must change its output.
- * Then general seeds of the simulation, from 1 on, until one fails; how many that took is the figure. A bug that no
- * scenario notices is "directed" by seeds aimed at it instead (`Mutation.aimed`). `--table` writes docs/MUTATIONS-RAFT.md.
+ * Each bug is judged twice. Text scenarios and tests of single rules show that its place is reached at all: at least one
+ * must notice it, and all must pass without it. Then general seeds of the simulation, from 1 on, until one fails; how many that took is
+ * the figure. Where they were not enough, seeds aimed at the bug have their turn. `--table` writes docs/MUTATIONS-RAFT.md.
  */
-import { spawn } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { mutations } from "../packages/raft/test/mutations/all.ts"
 import type { Mutation } from "../packages/raft/test/mutations/Mutation.ts"
-
-const root = new URL("..", import.meta.url).pathname
+import { type Directed, Mutant, type Simulated } from "./raft-mutations/Mutant.ts"
+import { median, seedsNeeded, type Verdict, writeTable } from "./raft-mutations/table.ts"
 
 const { values: args } = parseArgs({
   options: {
@@ -25,6 +22,8 @@ const { values: args } = parseArgs({
     workers: { type: "string" },
     table: { type: "boolean" },
     "aimed-only": { type: "boolean" },
+    "directed-only": { type: "boolean" },
+    "simulated-only": { type: "boolean" },
     list: { type: "boolean" }
   }
 })
@@ -36,184 +35,73 @@ const seedsMax = Number(args.seeds ?? 400)
 const aimedMax = Number(args.aimed ?? 800)
 const from = Number(args.from ?? 1)
 
-/** Longest run of one step in milliseconds: a mutant may run for ever, which counts as caught by the clock. */
-const stepMillisMax = 900_000
+const isDirected = args["aimed-only"] !== true && args["simulated-only"] !== true
 
-interface Verdict {
-  readonly mutation: Mutation
-  readonly scenarios: ReadonlyArray<string>
-  /** General seeds until the first failure; undefined: none failed. */
-  readonly seeds: number | undefined
-  readonly aimedSeeds: number | undefined
-  readonly rule: string
-}
+const notRun: Simulated = { seeds: undefined, rule: "" }
 
-const run = (folder: string, argv: ReadonlyArray<string>): Promise<string> =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, argv, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
-    let text = ""
-    child.stdout.on("data", (data: Buffer) => (text += data.toString()))
-    child.stderr.on("data", (data: Buffer) => (text += data.toString()))
-    const timer = setTimeout(() => child.kill("SIGKILL"), stepMillisMax)
-    child.on("close", () => {
-      clearTimeout(timer)
-      resolve(text)
-    })
-  })
-
-/** A copy of what a mutant needs, to be patched. */
-const prepare = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "weft-mutant-"))
-  mkdirSync(join(folder, "packages"))
-  mkdirSync(join(folder, "scripts"))
-  cpSync(join(root, "packages/raft"), join(folder, "packages/raft"), {
-    recursive: true,
-    filter: (path) => !path.includes("node_modules")
-  })
-  for (const name of ["simulate.ts", "branchCoverage.ts"])
-    cpSync(join(root, "scripts", name), join(folder, "scripts", name))
-  cpSync(join(root, "package.json"), join(folder, "package.json"))
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
-  writeFileSync(join(folder, "scripts/scenarios.ts"), scenarioProgram)
-  return folder
-}
-
-/** Prints the names of the scenarios whose output is not what their file says. */
-const scenarioProgram = `
-import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { runScenario } from "../packages/raft/testing/Scenario.ts"
-for (const folder of ["scenarios", "mutations/scenarios"]) {
-  const at = new URL("../packages/raft/test/" + folder + "/", import.meta.url)
-  if (!existsSync(at)) continue
-  for (const name of readdirSync(at).filter((name) => name.endsWith(".txt")).sort()) {
-    const expected = readFileSync(new URL(name, at), "utf8")
-    let actual = ""
-    try { actual = runScenario(expected) } catch (error) { actual = String(error) }
-    if (actual !== expected) console.log("CHANGED " + name)
-  }
-}
-`
-
-const patch = (folder: string, mutation: Mutation): (() => void) => {
-  const before = new Map<string, string>()
-  for (const { file, find, replace } of mutation.edits) {
-    const path = join(folder, "packages/raft", file)
-    const text = readFileSync(path, "utf8")
-    if (!before.has(path)) before.set(path, text)
-    if (text.split(find).length !== 2)
-      throw new Error(`${mutation.id}: ${file} does not hold its text exactly once: ${find}`)
-    writeFileSync(
-      path,
-      text.replace(find, () => replace)
-    )
-  }
-  return () => {
-    for (const [path, text] of before) writeFileSync(path, text)
-  }
-}
-
-interface Caught {
-  readonly seeds: number | undefined
-  readonly rule: string
-}
-
-const simulate = async (folder: string, overrides: object | undefined, seeds: number): Promise<Caught> => {
-  const argv = ["scripts/simulate.ts", "--once", "--quiet", "--seeds", String(seeds), "--from", String(from)]
-  if (overrides !== undefined) argv.push("--set", JSON.stringify(overrides))
-  const text = await run(folder, argv)
-  const found = /seed (\d+) FAILED: (.*)/.exec(text)
-  if (found !== null) return { seeds: Number(found[1]) - from + 1, rule: found[2] ?? "" }
-  if (/0 failures/.test(text)) return { seeds: undefined, rule: "" }
-  return { seeds: seedsMax, rule: `did not end: ${text.trim().split("\n").at(-1) ?? ""}` }
-}
-
-const judge = async (folder: string, mutation: Mutation): Promise<Verdict> => {
-  const restore = patch(folder, mutation)
+const judge = async (mutant: Mutant, mutation: Mutation): Promise<Verdict> => {
+  const restore = mutant.patch(mutation)
   try {
-    const text = await run(folder, ["scripts/scenarios.ts"])
-    const changed = [...text.matchAll(/CHANGED (.*)\.txt/g)].map((match) => match[1] ?? "")
-    const scenarios = /CHANGED|^$/.test(text) ? changed : ["(the runner itself fails)"]
-    const skip = args["aimed-only"] === true
-    const general = skip ? { seeds: undefined, rule: "" } : await simulate(folder, undefined, seedsMax)
-    // Aimed seeds where the general ones were not enough, or where nothing else shows that the place is reached.
-    const wanted = mutation.aimed !== undefined && (general.seeds === undefined || scenarios.length === 0)
-    const aimed = wanted ? await simulate(folder, mutation.aimed, aimedMax) : { seeds: undefined, rule: "" }
-    return { mutation, scenarios, seeds: general.seeds, aimedSeeds: aimed.seeds, rule: general.rule || aimed.rule }
+    const directed: Directed = isDirected ? await mutant.direct() : { scenarios: [], tests: [] }
+    const isSimulated = args["directed-only"] !== true
+    const general =
+      isSimulated && args["aimed-only"] !== true ? await mutant.simulate(undefined, seedsMax, from) : notRun
+    const isAimed = isSimulated && general.seeds === undefined && mutation.aimed !== undefined
+    const aimed = isAimed ? await mutant.simulate(mutation.aimed, aimedMax, from) : notRun
+    const rule = general.rule || aimed.rule
+    return { ...directed, mutation, seedsMax, seeds: general.seeds, aimedSeeds: aimed.seeds, rule }
   } finally {
     restore()
   }
 }
 
-const describe = ({ aimedSeeds, mutation, rule, scenarios, seeds }: Verdict): string =>
+const describe = ({ aimedSeeds, mutation, rule, scenarios, seeds, tests }: Verdict): string =>
   `${mutation.id.padEnd(32)} ${seeds === undefined ? "NOT CAUGHT" : `${seeds} seeds`.padEnd(10)} ` +
-  `${aimedSeeds === undefined ? "" : `aimed ${aimedSeeds} `}${scenarios.length} scenarios  ${rule.slice(0, 110)}`
+  `${aimedSeeds === undefined ? "" : `aimed ${aimedSeeds} `}${scenarios.length} scenarios ${tests.length} tests  ${rule.slice(0, 110)}`
 
-/** General seeds that it took; where those were not enough, all of them and the aimed ones that did it. */
-const seedsNeeded = ({ aimedSeeds, seeds }: Verdict): number => seeds ?? seedsMax + (aimedSeeds ?? Infinity)
-
-const median = (numbers: ReadonlyArray<number>): number => {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? 0
+/** Without any bug nothing may be noticed. */
+const demandQuiet = async (mutant: Mutant): Promise<void> => {
+  const { scenarios, tests } = await mutant.direct()
+  const noise = [...scenarios, ...tests]
+  if (noise.length > 0) throw new Error(`without any bug these fail: ${noise.join(", ")}`)
 }
 
-const cell = (text: string): string => text.replaceAll("|", "\\|")
-
-const writeTable = (verdicts: ReadonlyArray<Verdict>): void => {
+const report = (verdicts: ReadonlyArray<Verdict>): void => {
+  const isCaught = (one: Verdict): boolean => one.seeds !== undefined || one.aimedSeeds !== undefined
+  const isReached = (one: Verdict): boolean => one.scenarios.length + one.tests.length > 0
   const seeds = verdicts.map(seedsNeeded)
-  const rows = verdicts.map(({ aimedSeeds, mutation, rule, scenarios, seeds }) => {
-    const shown = scenarios.slice(0, 2).map((name) => `\`${name}\``)
-    const directed = [...shown, ...(scenarios.length > 2 ? [`and ${scenarios.length - 2} more`] : [])]
-    if (aimedSeeds !== undefined) directed.push(`aimed seeds: ${aimedSeeds}`)
-    const missed = aimedSeeds === undefined ? "not caught" : `over ${seedsMax}, ${aimedSeeds} aimed`
-    const count = seeds === undefined ? missed : String(seeds)
-    return `| \`${mutation.id}\` | ${cell(mutation.description)} | ${cell(mutation.source)} | ${count} | ${cell(rule)} | ${directed.join(", ") || "none"} |`
-  })
-  const text = `# Known bugs put back: Raft
-
-Generated by \`npm run mutations:raft -- --table\`. Each row is a change of the source of \`packages/raft\` (\`packages/raft/test/mutations\`)
-that puts a known bug back. *Seeds* counts the general seeds of the simulation, from ${from} on, until one fails; nothing in them is
-aimed at the bug. Where ${seedsMax} were not enough, seeds aimed at it (\`aims.ts\`: few kinds of fault, many of them) have their turn.
-*Reached by* names what proves that the place is reached at all: text scenarios whose output changes, or the aimed seeds.
-
-${verdicts.length} bugs, ${verdicts.filter((verdict) => seedsNeeded(verdict) < Infinity).length} caught, ${verdicts.filter(({ seeds }) => seeds !== undefined).length} of them by general seeds, median ${median(seeds)} seeds, worst ${Math.max(...seeds)}.
-
-| bug | what goes wrong | known from | seeds | rule that broke | reached by |
-|---|---|---|---|---|---|
-${rows.join("\n")}
-`
-  writeFileSync(join(root, "docs/MUTATIONS-RAFT.md"), text)
+  console.log(
+    `${verdicts.length} bugs put back, ${verdicts.filter(isCaught).length} caught, ` +
+      `${verdicts.filter(isReached).length} noticed by a directed scenario or test; ` +
+      `median ${median(seeds)} seeds, worst ${Math.max(...seeds)}`
+  )
+  if (!verdicts.every((one) => isCaught(one) && isReached(one))) process.exitCode = 1
 }
 
 const main = async (): Promise<void> => {
   const only = args.only?.split(",")
   const chosen = mutations.filter(({ id }) => only === undefined || only.includes(id))
   if (args.list === true) return console.log(chosen.map(({ description, id }) => `${id}: ${description}`).join("\n"))
-  const verdicts = new Map<string, Verdict>()
+  const verdicts: Array<Verdict> = []
   const queue = [...chosen]
-  const work = async (): Promise<void> => {
-    const folder = prepare()
+  const work = async (first: boolean): Promise<void> => {
+    const mutant = new Mutant()
     try {
+      if (first && isDirected) await demandQuiet(mutant)
       for (let mutation = queue.shift(); mutation !== undefined; mutation = queue.shift()) {
-        const verdict = await judge(folder, mutation)
-        verdicts.set(mutation.id, verdict)
+        const verdict = await judge(mutant, mutation)
+        verdicts.push(verdict)
         console.log(describe(verdict))
         // As far as it is known: a run that is cut short leaves what it found.
-        if (args.table === true) writeTable(chosen.flatMap(({ id }) => verdicts.get(id) ?? []))
+        if (args.table === true) writeTable(verdicts, from)
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      mutant.remove()
     }
   }
-  await Promise.all(Array.from({ length: Number(args.workers ?? 2) }, work))
-  const ordered = chosen.flatMap(({ id }) => verdicts.get(id) ?? [])
-  const caught = ordered.filter(({ aimedSeeds, seeds }) => seeds !== undefined || aimedSeeds !== undefined)
-  const reached = ordered.filter(({ aimedSeeds, scenarios }) => scenarios.length > 0 || aimedSeeds !== undefined)
-  const seeds = ordered.map(seedsNeeded)
-  console.log(
-    `${ordered.length} bugs put back, ${caught.length} caught, ${reached.length} reached by a directed scenario; ` +
-      `median ${median(seeds)} seeds, worst ${Math.max(...seeds)}`
-  )
-  if (caught.length < ordered.length || reached.length < ordered.length) process.exitCode = 1
+  await Promise.all(Array.from({ length: Number(args.workers ?? 2) }, (_, i) => work(i === 0)))
+  report(verdicts)
+  if (args.table === true) console.log(`the whole table: ${writeTable(verdicts, from)}`)
 }
 
 await main()

@@ -6,33 +6,16 @@
  * so a check costs about as much as the work that it looks at. Each rule is cited: "paper" is Ongaro & Ousterhout 2014 (figure 3),
  * "thesis" is Ongaro 2014. A broken rule throws `InvariantViolated` with the rule's words.
  */
-import type { RaftCore } from "../src/core/Surface.ts"
-import type {
-  Configuration,
-  Entry,
-  HardState,
-  Index,
-  Message,
-  NodeId,
-  Output,
-  RaftEvent,
-  Term
-} from "../src/core/Types.ts"
+import type { Configuration, Entry, Index, Install, Message, NodeId, Output, PersistWork, RaftEvent, Term } from "../src/core/Types.ts"
+import { Acknowledged } from "./invariants/Acknowledged.ts"
+import { Configured } from "./invariants/Configured.ts"
+import { type ObservedNode, quorum } from "./invariants/Observed.ts"
+import { Promises } from "./invariants/Promises.ts"
+import { type AskedRead, ReadRounds } from "./invariants/ReadRounds.ts"
 import { ReplicaInvariants } from "./invariants/ReplicaInvariants.ts"
 import { invariant } from "./sim/invariant.ts"
 
-/** What a rule needs to see of a node. */
-export interface ObservedNode {
-  readonly id: NodeId
-  readonly raft: RaftCore
-  /** What its disk has reported as durable. */
-  readonly durable: {
-    readonly hardState: HardState
-    holds(index: Index, term: Term): boolean
-  }
-  /** The process runs an old image of its disk: what it promised before is forgotten by design, not by a bug. */
-  readonly rolledBack: boolean
-}
+export type { ObservedNode } from "./invariants/Observed.ts"
 
 interface Committed {
   readonly term: Term
@@ -47,8 +30,11 @@ interface Seen {
   commit: Index
   applied: Index
   durable: Index
+  durableTerm: Term | undefined
   /** A snapshot of this index is replacing the log: the disk may be ahead of the core. */
   installing: Index
+  /** End of the log when that began. */
+  installingLast: Index
   isLeader: boolean
   configuration: Configuration
 }
@@ -63,11 +49,8 @@ const sameEntry = (a: Entry, b: Entry): boolean => {
   return true
 }
 
-const majority = (members: ReadonlyArray<NodeId>, has: (id: NodeId) => boolean): boolean => {
-  let count = 0
-  for (const id of members) if (has(id)) count++
-  return count * 2 > members.length
-}
+/** One number for index and term. */
+const placeOf = ({ index, term }: Entry): number => term * 4_194_304 + index
 
 export class RaftInvariants extends ReplicaInvariants {
   /** Place `i` is index `i + 1`. */
@@ -78,6 +61,10 @@ export class RaftInvariants extends ReplicaInvariants {
   private readonly written = new Map<number, { readonly entry: Entry; readonly previous: Term | undefined }>()
   private readonly seen = new Map<NodeId, Seen>()
   private readonly nodes = new Map<NodeId, ObservedNode>()
+  private readonly acknowledged = new Acknowledged(this.nodes)
+  private readonly promises = new Promises(this.nodes)
+  private readonly rounds = new ReadRounds()
+  private readonly configured = new Configured()
   private highestLeaderTerm: Term = 0
   /** Highest commit index of any node; entries up to it may not have been handed out yet. */
   private highestCommit: Index = 0
@@ -103,19 +90,60 @@ export class RaftInvariants extends ReplicaInvariants {
       commit: raft.commit,
       applied: raft.applied,
       durable: raft.durableIndex,
+      durableTerm: raft.termOf(raft.durableIndex),
       installing: 0,
+      installingLast: 0,
       isLeader: false
     })
+    this.acknowledged.check(node)
   }
 
   /** Looks at a turn's work before it is carried out. */
   ready(node: ObservedNode, output: Output): void {
     for (const message of output.messages) this.sent(node, message)
     const seen = this.seen.get(node.id)
-    if (seen !== undefined && output.install !== undefined) seen.installing = output.install.meta.index
+    if (seen !== undefined && output.install !== undefined) this.installs(node, seen, output.install)
     const { persist } = output
-    if (persist !== undefined) for (const entry of persist.entries) this.appended(node, entry)
+    if (persist !== undefined) this.persists(node, persist)
     for (const entry of output.committed) this.commits(node, entry)
+  }
+
+  /** What a disk is given: entries, cuts, and what fills holes. */
+  private persists(node: ObservedNode, { entries, truncateFrom }: PersistWork): void {
+    for (const entry of entries) this.appended(node, entry)
+    if (truncateFrom > 0) this.acknowledged.truncated(node, truncateFrom)
+    for (const [i, { index, term }] of entries.entries()) {
+      const lost = node.durable.lost(index)
+      invariant(
+        lost === undefined || lost === term || this.committed[index - 1]?.term !== lost,
+        "a committed entry that the disk has lost is mended by itself (Alagappan 2018)",
+        () => `${node.id} puts an entry of term ${term} at ${index}, where the committed one of term ${lost} stood`
+      )
+      // The end of what is written must join what stands behind it.
+      if (entries[i + 1]?.index === index + 1) continue
+      const next = node.raft.entry(index + 1)
+      const previous = next === undefined ? undefined : this.written.get(placeOf(next))?.previous
+      invariant(
+        previous === undefined || previous === term,
+        "entries of one index and term are the same, and so is the log before them (Log Matching: paper, figure 3)",
+        () => `${node.id} puts term ${term} at ${index}, before an entry that follows term ${String(previous)}`
+      )
+    }
+  }
+
+  /** Paper, figure 13, steps 6 and 7. */
+  private installs(node: ObservedNode, seen: Seen, install: Install): void {
+    const { id, raft } = node
+    const { keepLog, meta } = install
+    seen.installing = meta.index
+    seen.installingLast = raft.lastIndex
+    this.acknowledged.replaced(node, install)
+    const fits = raft.termOf(meta.index) === meta.term
+    invariant(
+      keepLog ? fits : !fits || raft.lastIndex < meta.index || raft.snapshot().damaged.length > 0,
+      "the log behind a snapshot stays if it holds the snapshot's last entry, and only then (paper, figure 13)",
+      () => `${id} ${keepLog ? "keeps" : "drops"} it at ${meta.index} of term ${meta.term}`
+    )
   }
 
   /** Raft paper, figure 2: state is durable before responding to RPCs. One vote per term (5.2). */
@@ -129,7 +157,12 @@ export class RaftInvariants extends ReplicaInvariants {
           "a candidate's term and vote are durable before it asks for votes (paper, figure 2)",
           () => `${node.id} asks in term ${message.term}, its disk has ${hardState.term}`
         )
+        this.promises.asked(message)
         return this.voted(node, message.term, node.id)
+      case "Heartbeat":
+        return this.rounds.began(message)
+      case "HeartbeatReply":
+        return this.rounds.answers(message)
       case "VoteReply":
         if (!message.granted) return
         invariant(
@@ -148,7 +181,7 @@ export class RaftInvariants extends ReplicaInvariants {
           "entries are durable before they are acknowledged (paper, figure 2; thesis 3.8)",
           () => `${node.id} acknowledges ${message.index} (term ${String(term)}) to ${message.to}`
         )
-        return
+        return this.acknowledged.said(node, message)
       }
       case "Append":
         for (const entry of message.entries) {
@@ -185,7 +218,7 @@ export class RaftInvariants extends ReplicaInvariants {
       () => `${id}, index ${entry.index}`
     )
     const previous = raft.termOf(entry.index - 1)
-    const key = entry.term * 4_194_304 + entry.index
+    const key = placeOf(entry)
     const known = this.written.get(key)
     if (known === undefined) {
       this.written.set(key, { entry, previous })
@@ -244,11 +277,9 @@ export class RaftInvariants extends ReplicaInvariants {
       "a leader commits entries of earlier terms by one of its own (paper, 5.4.2, figure 8)",
       () => `${id}, leader of term ${raft.term}, commits up to ${index} of term ${term}`
     )
-    const decides = ({ outgoing, voters }: Configuration): boolean =>
-      majority(voters, has) && (outgoing.length === 0 || majority(outgoing, has))
     const { configuration } = raft.configuration
     invariant(
-      decides(configuration) || decides(seen.configuration),
+      quorum(configuration, has) || quorum(seen.configuration, has),
       "a committed entry is durable on a majority of every configuration in force (paper, 5.3; thesis 4.3)",
       () =>
         `${id} commits ${index} of term ${term}; it is durable at ${configuration.voters.filter(has)} of ` +
@@ -257,25 +288,20 @@ export class RaftInvariants extends ReplicaInvariants {
   }
 
   event(node: ObservedNode, event: RaftEvent): void {
-    if (event._tag === "ConfigurationChanged") this.configurationChanged(node)
+    if (event._tag === "ConfigurationChanged") this.configured.changed(node, this.highestCommit)
     invariant(
       event._tag !== "DiskHung" || !event.hung || node.raft.role !== "leader",
       "a leader whose disk hangs steps down (hashicorp/raft 503)",
       () => node.id
     )
-    // The node may be something else by the end of the turn that made it a leader.
-    if (event._tag === "RoleChanged" && event.role === "leader") this.elected(node.id, event.term)
-  }
-
-  /** At most one configuration is uncommitted, judged by what is committed anywhere (thesis 4.1, 4.3). */
-  private configurationChanged({ id, raft }: ObservedNode): void {
-    const commit = Math.max(this.highestCommit, raft.commit)
-    const open = raft.snapshot().configurations.filter(({ index }) => index > commit)
+    if (event._tag !== "RoleChanged" || event.role === "follower") return
     invariant(
-      open.length <= 1,
-      "a log holds at most one uncommitted configuration (thesis 4.1)",
-      () => `${id} has ${open.map(({ index }) => index)} above ${commit}`
+      node.raft.snapshot().damaged.length === 0,
+      "a node with unreadable entries does not campaign (Alagappan 2018)",
+      () => `${node.id} becomes ${event.role} of term ${event.term}`
     )
+    // The node may be something else by the end of the turn that made it a leader.
+    if (event.role === "leader") this.elected(node.id, event.term)
   }
 
   /** Election Safety (paper, figure 3). */
@@ -306,6 +332,24 @@ export class RaftInvariants extends ReplicaInvariants {
           `${id}, leader of term ${term}, has term ${String(raft.termOf(index))} at ${index}, committed is ${committed.term}`
       )
     }
+  }
+
+  /** While a snapshot takes the place of the log nothing else changes it (paper, section 7). */
+  private installing({ id, raft }: ObservedNode, seen: Seen): void {
+    invariant(
+      raft.snapshot().installing !== seen.installing || raft.lastIndex === seen.installingLast,
+      "a node appends nothing while a snapshot takes the place of its log (paper, section 7)",
+      () => `${id} has ${raft.lastIndex}, had ${seen.installingLast} when snapshot ${seen.installing} was complete`
+    )
+  }
+
+  /** A read that a node is asked for; give it to `readProven` with the answer. */
+  readAsked(node: ObservedNode): AskedRead | undefined {
+    return this.rounds.asked(node)
+  }
+
+  readProven(node: ObservedNode, asked: AskedRead | undefined): void {
+    this.rounds.served(node, asked)
   }
 
   /** After every turn: what may only grow has grown, and the indexes stand in their order. */
@@ -344,7 +388,13 @@ export class RaftInvariants extends ReplicaInvariants {
     )
     const durableTerm = raft.termOf(raft.durableIndex)
     invariant(
-      raft.durableIndex <= seen.durable ||
+      raft.durableIndex <= raft.lastIndex,
+      "what a node counts as durable is in its log (thesis 10.2.1)",
+      () => `${id} counts ${raft.durableIndex}, its log ends at ${raft.lastIndex}`
+    )
+    const isSame = durableTerm === seen.durableTerm || seen.durableTerm === undefined
+    invariant(
+      (raft.durableIndex <= seen.durable && isSame) ||
         seen.installing > raft.snapshotIndex ||
         durableTerm === undefined ||
         raft.durableIndex <= 1 ||
@@ -353,10 +403,17 @@ export class RaftInvariants extends ReplicaInvariants {
       () => `${id} counts ${raft.durableIndex} of term ${String(durableTerm)}`
     )
     seen.durable = raft.durableIndex
+    seen.durableTerm = durableTerm
+    if (seen.installing > raft.snapshotIndex) this.installing(node, seen)
+    this.acknowledged.check(node)
+    this.configured.inForce(node)
+    const isVoting = raft.vote !== undefined && raft.vote !== id && raft.leader === undefined
+    if (isVoting && (raft.vote !== seen.vote || raft.term !== seen.term)) this.promises.granted(node)
     if (raft.commit > this.highestCommit) this.highestCommit = raft.commit
     const isLeader = raft.role === "leader"
     if (isLeader && (!seen.isLeader || raft.term !== seen.term)) this.leads(node)
     if (isLeader && raft.leaseStands) {
+      this.promises.leaseStands(node)
       invariant(
         this.highestLeaderTerm <= raft.term,
         "no other node leads a later term while a lease stands (thesis 6.4.1)",

@@ -141,6 +141,9 @@ export const persisted = (s: State, write: number): void => {
     s.durable = Math.max(s.durable, one.lastIndex)
     writes.drop()
   }
+  // What a lost entry hides is not durable, whatever stands behind it.
+  const [hole] = s.holes
+  if (hole !== undefined) s.durable = Math.min(s.durable, hole.origin - 1)
   release(s, s.heldForLog)
   release(s, s.heldForHard)
 }

@@ -163,6 +163,10 @@ export class Raft implements RaftCore {
     return leaseStands(this.state)
   }
 
+  get contactAt(): number {
+    return this.state.contactAt
+  }
+
   entries(from: Index, to: Index): ReadonlyArray<Entry> {
     return this.state.log.range(from, to)
   }
@@ -195,6 +199,7 @@ export class Raft implements RaftCore {
       damaged: s.holes.map(({ from, to }) => ({ from, to })),
       configuration: s.configurations.inForce,
       configurations: [...s.configurations.all],
+      installing: s.installing?.meta.index ?? 0,
       diskHung: s.diskHung,
       failed: s.failed,
       peers: s.peers.map((peer) => ({

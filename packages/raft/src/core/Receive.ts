@@ -78,8 +78,10 @@ type Termed = Exclude<
 const withTerm = (s: State, message: Termed): void => {
   if (message._tag === "PreVoteReply" && message.granted) return receivePreVoteReply(s, message)
   if (message._tag === "Vote") {
-    // The promise to a leader that is heard: not even the term is taken (thesis 4.2.3). A hung disk could not keep a vote.
-    if (message.term > s.term && ((leaderHeard(s) && !message.transfer) || s.diskHung)) return
+    // The promise to a leader that is heard: not even the term is taken (thesis 4.2.3); and where an answer to this node's own
+    // messages has brought the term before, it binds all the same. A hung disk could not keep a vote.
+    const isOpen = message.term > s.term || (message.term === s.term && s.vote === undefined)
+    if (isOpen && ((leaderHeard(s) && !message.transfer) || s.diskHung)) return
     if (message.term < s.term) {
       return holdForHard(s, { _tag: "VoteReply", from: s.id, to: message.from, term: s.term, granted: false })
     }

@@ -68,7 +68,7 @@ const resume = (s: State, restored: Restored): void => {
   s.applied = restored.snapshotDamaged ? 0 : base
   s.commit = Math.max(base, Math.min(hardState.commit, s.log.lastIndex))
   s.commitStored = s.commit
-  s.durable = s.log.lastIndex
+  s.durable = (s.holes[0]?.origin ?? s.log.lastIndex + 1) - 1
   s.handed = s.log.lastIndex
   for (const { from, to } of restored.damaged) s.events.push({ _tag: "DamageFound", from, to })
   s.repairing = s.holes.length > 0

@@ -45,6 +45,8 @@ export interface RaftCore {
   termOf(index: Index): Term | undefined
   /** The leader's lease stands at the core's clock. */
   readonly leaseStands: boolean
+  /** Clock when a leader was last heard (the start of this life counts): no votes for `electionTicks` after it (thesis 4.2.3). */
+  readonly contactAt: number
   /** An immutable picture of all that a test wants to compare or print. Cost O(peers). */
   snapshot(): RaftView
 }
@@ -67,6 +69,8 @@ export interface RaftView {
   readonly configuration: ConfigurationAt
   /** Older configurations that a truncation or a snapshot may still need, oldest first, the one in force last. */
   readonly configurations: ReadonlyArray<ConfigurationAt>
+  /** Index of a snapshot that is replacing the log just now; 0: none. */
+  readonly installing: Index
   readonly diskHung: boolean
   readonly failed: boolean
   /** Leader: one line per peer. */

@@ -83,8 +83,16 @@ export const elections: ReadonlyArray<Mutation> = [
     "votes are granted although a leader was heard just now",
     "thesis 4.2.3 and 6.4.1: leases rest on it",
     "src/core/Receive.ts",
-    "((leaderHeard(s) && !message.transfer) || s.diskHung)",
-    "s.diskHung"
+    "isOpen && ((leaderHeard(s) && !message.transfer) || s.diskHung)",
+    "isOpen && s.diskHung"
+  ),
+  one(
+    "promise-ends-with-term",
+    "a node whose term an answer has raised votes at once, although it heard a leader just now",
+    "thesis 4.2.3 and 6.4.1; found here by simulation, seeds 788 and 2696",
+    "src/core/Receive.ts",
+    "message.term > s.term || (message.term === s.term && s.vote === undefined)",
+    "message.term > s.term"
   ),
   one(
     "restart-forgets-promise",

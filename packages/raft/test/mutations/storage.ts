@@ -66,6 +66,14 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     ""
   ),
   one(
+    "hole-is-durable",
+    "what is filled in the place of a lost entry counts as durable before it is written",
+    "CTRL/PAR; found here by simulation, seed 2428",
+    "src/core/Restore.ts",
+    "(s.holes[0]?.origin ?? s.log.lastIndex + 1) - 1",
+    "s.log.lastIndex"
+  ),
+  one(
     "repair-takes-uncommitted",
     "an unreadable entry is replaced by a peer's that nobody has committed",
     "CTRL/PAR: only committed entries are safe to take",

@@ -182,13 +182,17 @@ export class SimClient {
   private askRead(node: SimNode, request: Request, mode: "readIndex" | "lease"): void {
     const { invariants } = this.world
     const committed = invariants.commitIndex
-    node.driver?.read(mode, (index) => {
+    const { driver, observed } = node
+    if (driver === undefined || observed === undefined) return
+    const asked = invariants.readAsked(observed)
+    driver.read(mode, (index) => {
       if (index === undefined) {
         this.world.transitions.add(`read by ${mode} refused`)
         return this.travel(() => this.again(request))
       }
       this.world.transitions.add(`read by ${mode} answered`)
       invariants.readAnswered(node.id, index, committed)
+      if (mode === "readIndex") invariants.readProven(observed, asked)
       const answer = decodeAnswer(node.machine.query(request.bytes))
       this.travel(
         () => this.finish(request, () => this.workload.histories.ok(request.historyId, request.command, answer)),

@@ -30,8 +30,17 @@ export class DurableMirror {
   lastIndex: Index = 0
   /** Terms of durable entries by index; stale above `lastIndex`. */
   private readonly terms: Array<Term> = []
+  /** Terms of entries that were durable and cannot be read since the last opening. */
+  private readonly lostTerms = new Map<Index, Term>()
 
-  reset({ entries, hardState, snapshot, tail }: Restored): void {
+  reset({ damaged, entries, hardState, snapshot, tail }: Restored): void {
+    this.lostTerms.clear()
+    for (const { from, to } of damaged) {
+      for (let index = from; index <= Math.min(to, this.lastIndex); index++) {
+        const term = this.terms[index]
+        if (term !== undefined) this.lostTerms.set(index, term)
+      }
+    }
     this.hardState = hardState
     this.snapshotIndex = snapshot?.index ?? 0
     this.lastIndex = Math.max(this.snapshotIndex, tail?.index ?? 0)
@@ -43,9 +52,13 @@ export class DurableMirror {
 
   take({ entries, hardState, truncateFrom }: PersistWork): void {
     if (hardState !== undefined) this.hardState = hardState
-    if (truncateFrom > 0 && truncateFrom <= this.lastIndex) this.lastIndex = truncateFrom - 1
+    if (truncateFrom > 0) {
+      this.lastIndex = Math.min(this.lastIndex, truncateFrom - 1)
+      for (const index of this.lostTerms.keys()) if (index >= truncateFrom) this.lostTerms.delete(index)
+    }
     for (const { index, term } of entries) {
       this.terms[index] = term
+      this.lostTerms.delete(index)
       if (index > this.lastIndex) this.lastIndex = index
     }
   }
@@ -53,6 +66,11 @@ export class DurableMirror {
   takeSnapshot(index: Index, keepLog: boolean): void {
     if (index > this.snapshotIndex) this.snapshotIndex = index
     if (!keepLog || index > this.lastIndex) this.lastIndex = index
+  }
+
+  /** Term of an entry that stood here and is lost to damage, if known. */
+  lost(index: Index): Term | undefined {
+    return this.lostTerms.size === 0 ? undefined : this.lostTerms.get(index)
   }
 
   /** The entry of this index and term is durable here, by itself or inside a snapshot. */

@@ -4,6 +4,7 @@
  */
 import type { Applied, ApplyContext, StateMachine } from "../../src/core/Surface.ts"
 import type { Configuration, Entry, Message, NodeId, Output, RaftEvent, SnapshotMeta } from "../../src/core/Types.ts"
+import { defaultLimits } from "../../src/core/Config.ts"
 import { decodeMessage, encodeMessage } from "../../src/core/Codec.ts"
 import { renderMessage, renderOutput, renderView } from "../../src/core/Render.ts"
 import { type Driver, startDriver } from "../../src/Driver.ts"
@@ -22,6 +23,8 @@ export class SimNode {
   id: NodeId
   driver: Driver | undefined
   machine = new Machine()
+  /** This life, as rules see it. */
+  observed: ObservedNode | undefined
   paused = false
   /** Code version of the program installed here. */
   supports: number
@@ -86,6 +89,7 @@ export class SimNode {
     this.machine = new Machine()
     const storage = this.disk.open()
     const observed = this.observe(life)
+    this.observed = observed
     // A new life begins somewhere else on its clock: nothing may depend on clocks of two machines, or lives, agreeing.
     this.clockTicks = this.random.below(10_000)
     this.world.faults.add("clockSkew")
@@ -131,10 +135,19 @@ export class SimNode {
     const node = this
     const { id, rolledBack } = this
     const { mirror } = this.disk
+    const electionTicks = this.world.options.limits.electionTicks ?? defaultLimits.electionTicks
     return {
       id,
       rolledBack,
       durable: mirror,
+      get running() {
+        return node.driver !== undefined && node.life === life
+      },
+      get bound() {
+        if (node.driver === undefined || node.life !== life) return true
+        const { contactAt, role } = node.driver.raft
+        return role === "leader" || node.ticks() - contactAt < electionTicks
+      },
       get raft() {
         // Rules look at what the last life's disk holds, and never at the core of a life that is over.
         if (node.driver === undefined || node.life !== life) throw new Error(`${id} is not running`)
