@@ -51,8 +51,12 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "old-replies-counted": only({ partition: 15, campaign: 20, crash: 5 }, { nodes: 3, network: stragglers }),
   "removed-voter-never-campaigns": only({ membership: 20, crash: 15, partition: 10 }, { aim: 0.8 }),
   "leader-counts-unsynced": only({ crash: 10, diskSlow: 10 }),
-  "acknowledged-too-far": only({ partition: 15, flap: 10 }, divergent),
-  "committed-too-far": only({ partition: 15, flap: 10 }, divergent),
+  "promise-ends-with-term": only(
+    { crash: 20, pause: 15, partition: 10 },
+    { nodes: 3, spares: 0, network: stragglers, limits: { electionTicks: 8, heartbeatTicks: 2 } }
+  ),
+  "acknowledged-too-far": only({ partition: 20, damage: 20 }, divergent),
+  "committed-too-far": only({ partition: 20, damage: 20 }, divergent),
   "previous-entry-unchecked": only({ partition: 15, campaign: 10, crash: 5 }),
   "answer-to-earlier-life": only(
     { crash: 20 },

@@ -107,6 +107,12 @@ export const snapshotsAndSessions: ReadonlyArray<Mutation> = [
         file: replica,
         find: "parts[0]?.term === entry.term ? parts : []",
         replace: "parts"
+      },
+      // The first entry of every term is a noop, which ends a run as well: each of the three alone is enough.
+      {
+        file: replica,
+        find: "    if (parts.length > 0) this.parts = []\n",
+        replace: `    if (parts.length > 0 && entry.kind === "command") this.parts = []\n`
       }
     ]
   },

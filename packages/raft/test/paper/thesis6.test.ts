@@ -302,3 +302,31 @@ describe("thesis 6.4.1: reads by lease", () => {
     )
   })
 })
+
+describe("forwarded requests", () => {
+  const proposal = { kind: "command", session: 0, sequence: 0, resolved: 0, data: bytes("x") } as const
+  const answer = (life: number) =>
+    ({
+      _tag: "ForwardReply",
+      from: "b",
+      to: "a",
+      term: 2,
+      requestId: 5,
+      life,
+      index: 1,
+      entryTerm: 1,
+      refused: undefined
+    }) as const
+
+  it("a reply to a request of the node's earlier life is not taken for one of this life, whose numbers begin anew", () => {
+    const a = new Server({ log: [1] })
+    a.receive(heartbeat(2))
+    a.step({ _tag: "Propose", requestId: 5, proposal })
+    const [forward] = a.takeOf("Forward")
+    assert.isDefined(forward)
+    a.receive(answer(forward.life + 1))
+    assert.deepStrictEqual(a.replies, [])
+    a.receive(answer(forward.life))
+    assert.deepStrictEqual(a.replies, [{ _tag: "Committed", requestId: 5, index: 1, term: 1 }])
+  })
+})

@@ -11,9 +11,10 @@
  */
 import { encodeNumber } from "../../src/core/Configurations.ts"
 import { damageOf } from "./damage.ts"
+import { encodeCommand } from "./Machine.ts"
 import { Members } from "./Members.ts"
 import type { FaultRates } from "./Options.ts"
-import { bridge, isolate, oneWay, type Partition, ring, split } from "./Partitions.ts"
+import { alongChange, bridge, isolate, oneWay, type Partition, ring, split } from "./Partitions.ts"
 import type { SeededRandom } from "./Random.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { Opportunity, World } from "./World.ts"
@@ -67,7 +68,8 @@ export class Nemesis {
       case "clog":
         return this.link(kind)
       case "crash":
-        return this.random.chance(0.1) ? this.powerCut() : this.crash(victim)
+        if (this.random.chance(0.1)) return this.powerCut()
+        return this.random.chance(0.15) ? this.crashLoop(victim) : this.crash(victim)
       case "pause":
         return this.pause(victim)
       case "clock":
@@ -135,7 +137,10 @@ export class Nemesis {
         )
       if (faults.pause > 0) possible.push(() => this.pause(target))
       if (faults.partition > 0)
-        possible.push(() => this.impose(isolate(this.world.network, this.places(), target.place)))
+        possible.push(
+          () => this.cutOff(target),
+          () => this.splitChange(node)
+        )
       if (faults.transfer > 0) possible.push(() => this.transfer(target))
       if (faults.diskHang > 0) possible.push(() => this.disk("diskHang", target))
       if (faults.membership > 0) possible.push(() => this.members.change())
@@ -151,11 +156,45 @@ export class Nemesis {
     const { network } = this.world
     const places = this.places()
     const shape = this.random.below(6)
-    if (shape === 0) this.impose(isolate(network, places, victim.place))
+    if (shape === 0) this.cutOff(victim)
     else if (shape === 1) this.impose(oneWay(network, places, this.random, victim.place))
     else if (shape === 2) this.impose(ring(network, places, this.random))
     else if (shape === 3) this.impose(bridge(network, places, this.random))
     else this.impose(split(network, places, this.random))
+  }
+
+  /**
+   * One machine alone. If it leads, clients may go on asking it: it writes a tail that nobody else has, which has to
+   * give way later; and its disk may be spoiled before it does.
+   */
+  private cutOff(victim: SimNode): void {
+    const micros = this.duration(0.3, 6)
+    this.impose(isolate(this.world.network, this.places(), victim.place), micros)
+    const { driver } = victim
+    if (driver?.raft.role !== "leader" || !this.random.chance(0.5)) return
+    this.world.fault("cutOffLeaderFlooded", victim.id, () => "")
+    for (let i = this.random.pick([2, 5, 20]); i > 0; i--) {
+      this.world.kernel.after(this.random.below(this.unit * 0.8), () => {
+        const data = encodeCommand({ op: "read", key: 0, value: 0, expected: 0, id: 0 }, this.random.below(8))
+        if (victim.driver === driver && !victim.paused)
+          driver.propose({ kind: "command", session: 0, sequence: 0, resolved: 0, data }, () => {})
+      })
+    }
+    if (this.world.options.faults.damage === 0 || !this.random.chance(0.5)) return
+    this.world.kernel.after(this.unit * 0.8 + this.random.below(micros), () => {
+      if (this.active && this.world.kernel.now >= this.calmUntil) this.damage(victim)
+    })
+  }
+
+  /** Those who vote in the old set alone are cut off from everybody else. */
+  private splitChange({ driver, place }: SimNode): void {
+    if (driver === undefined) return
+    const { outgoing, voters } = driver.raft.configuration.configuration
+    const leaving = outgoing.filter((id) => !voters.includes(id)).map((id) => this.world.placeOf(id))
+    const old = leaving.filter((other) => other >= 0 && other !== place)
+    const others = this.places().filter((other) => !old.includes(other))
+    const partition = alongChange(this.world.network, old, others)
+    if (partition !== undefined) this.impose(partition)
   }
 
   private impose(partition: Partition, micros = this.duration(0.3, 6)): void {
@@ -193,6 +232,18 @@ export class Nemesis {
     if (!victim.up) return
     victim.crash()
     this.restartAfter(victim, down)
+  }
+
+  /** A process that dies soon after every start: what belongs to one of its lives comes back in another. */
+  private crashLoop(victim: SimNode): void {
+    this.world.fault("crashLoop", victim.id, () => "")
+    let at = 0
+    for (let i = this.random.between(2, 4); i > 0; i--) {
+      this.world.kernel.after(at, () => {
+        if (this.active) this.crash(victim, this.unit * 0.02)
+      })
+      at += this.unit * (0.1 + this.random.fraction() * 2)
+    }
   }
 
   /** Every machine at once, as when the power goes. */

@@ -106,3 +106,16 @@ export const bridge = (network: Blockable, places: ReadonlyArray<number>, random
   const [left, right] = [order.slice(0, half), order.slice(half)]
   return impose(network, "partitionBridge", `${left.join(",")} | n${middle} | ${right.join(",")}`, between(left, right))
 }
+
+/**
+ * The line along which a membership change can break: those who vote only in the old set on one side, everybody else (the
+ * leader with the new set) on the other. `undefined` if nobody leaves.
+ */
+export const alongChange = (
+  network: Blockable,
+  old: ReadonlyArray<number>,
+  others: ReadonlyArray<number>
+): Partition | undefined =>
+  old.length === 0 || others.length === 0
+    ? undefined
+    : impose(network, "partitionAlongChange", `${old.join(",")} | ${others.join(",")}`, between(old, others))
