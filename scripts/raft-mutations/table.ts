@@ -57,7 +57,9 @@ const readRows = (): Map<string, string> => {
 }
 
 /** What a row says: seeds until the bug was caught (Infinity: never), whether by general ones, whether something directed notices it. */
-const readRow = (line: string): { readonly id: string; readonly seeds: number; readonly general: boolean; readonly directed: boolean } => {
+const readRow = (
+  line: string
+): { readonly id: string; readonly seeds: number; readonly general: boolean; readonly directed: boolean } => {
   const cells = line.split(/(?<!\\)\|/).map((text) => text.trim())
   const [, id = "", , , count = "", , reached = ""] = cells
   const aimed = /over (\d+), (\d+) aimed/.exec(count)

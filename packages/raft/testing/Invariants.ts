@@ -6,23 +6,16 @@
  * so a check costs about as much as the work that it looks at. Each rule is cited: "paper" is Ongaro & Ousterhout 2014 (figure 3),
  * "thesis" is Ongaro 2014. A broken rule throws `InvariantViolated` with the rule's words.
  */
-import type { Configuration, Entry, Index, Install, Message, NodeId, Output, PersistWork, RaftEvent, Term } from "../src/core/Types.ts"
+import type { Configuration, Index, Install, Message, NodeId, Output, RaftEvent, Term } from "../src/core/Types.ts"
 import { Acknowledged } from "./invariants/Acknowledged.ts"
 import { Configured } from "./invariants/Configured.ts"
+import { type Committed, LogInvariants } from "./invariants/LogInvariants.ts"
 import { type ObservedNode, quorum } from "./invariants/Observed.ts"
 import { Promises } from "./invariants/Promises.ts"
 import { type AskedRead, ReadRounds } from "./invariants/ReadRounds.ts"
-import { ReplicaInvariants } from "./invariants/ReplicaInvariants.ts"
 import { invariant } from "./sim/invariant.ts"
 
 export type { ObservedNode } from "./invariants/Observed.ts"
-
-interface Committed {
-  readonly term: Term
-  readonly entry: Entry | undefined
-  /** Term of the node that first knew it to be committed. */
-  readonly committedIn: Term
-}
 
 interface Seen {
   term: Term
@@ -39,26 +32,9 @@ interface Seen {
   configuration: Configuration
 }
 
-/** Same command at the same place? Entries usually are one object everywhere; else their bytes are compared. */
-const sameEntry = (a: Entry, b: Entry): boolean => {
-  if (a === b) return true
-  if (a.kind !== b.kind || a.session !== b.session || a.sequence !== b.sequence || a.data.length !== b.data.length) {
-    return false
-  }
-  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false
-  return true
-}
-
-/** One number for index and term. */
-const placeOf = ({ index, term }: Entry): number => term * 4_194_304 + index
-
-export class RaftInvariants extends ReplicaInvariants {
-  /** Place `i` is index `i + 1`. */
-  private readonly committed: Array<Committed> = []
+export class RaftInvariants extends LogInvariants {
   private readonly leaders = new Map<Term, NodeId>()
   private readonly votes = new Map<string, NodeId>()
-  /** By index and term: the entry, and the term of the entry before it. */
-  private readonly written = new Map<number, { readonly entry: Entry; readonly previous: Term | undefined }>()
   private readonly seen = new Map<NodeId, Seen>()
   private readonly nodes = new Map<NodeId, ObservedNode>()
   private readonly acknowledged = new Acknowledged(this.nodes)
@@ -68,16 +44,6 @@ export class RaftInvariants extends ReplicaInvariants {
   private highestLeaderTerm: Term = 0
   /** Highest commit index of any node; entries up to it may not have been handed out yet. */
   private highestCommit: Index = 0
-
-  /** Highest index that any node knew to be committed. */
-  override get commitIndex(): Index {
-    return this.committed.length
-  }
-
-  /** The committed entry at an index, if any node has handed it out. */
-  committedAt(index: Index): { readonly term: Term; readonly entry: Entry | undefined } | undefined {
-    return this.committed[index - 1]
-  }
 
   /** A node begins a life: what lives in memory starts anew, what it said before still binds it. */
   started(node: ObservedNode): void {
@@ -104,31 +70,11 @@ export class RaftInvariants extends ReplicaInvariants {
     const seen = this.seen.get(node.id)
     if (seen !== undefined && output.install !== undefined) this.installs(node, seen, output.install)
     const { persist } = output
-    if (persist !== undefined) this.persists(node, persist)
-    for (const entry of output.committed) this.commits(node, entry)
-  }
-
-  /** What a disk is given: entries, cuts, and what fills holes. */
-  private persists(node: ObservedNode, { entries, truncateFrom }: PersistWork): void {
-    for (const entry of entries) this.appended(node, entry)
-    if (truncateFrom > 0) this.acknowledged.truncated(node, truncateFrom)
-    for (const [i, { index, term }] of entries.entries()) {
-      const lost = node.durable.lost(index)
-      invariant(
-        lost === undefined || lost === term || this.committed[index - 1]?.term !== lost,
-        "a committed entry that the disk has lost is mended by itself (Alagappan 2018)",
-        () => `${node.id} puts an entry of term ${term} at ${index}, where the committed one of term ${lost} stood`
-      )
-      // The end of what is written must join what stands behind it.
-      if (entries[i + 1]?.index === index + 1) continue
-      const next = node.raft.entry(index + 1)
-      const previous = next === undefined ? undefined : this.written.get(placeOf(next))?.previous
-      invariant(
-        previous === undefined || previous === term,
-        "entries of one index and term are the same, and so is the log before them (Log Matching: paper, figure 3)",
-        () => `${node.id} puts term ${term} at ${index}, before an entry that follows term ${String(previous)}`
-      )
+    if (persist !== undefined) {
+      this.persists(node, persist)
+      if (persist.truncateFrom > 0) this.acknowledged.truncated(node, persist.truncateFrom)
     }
+    for (const entry of output.committed) this.commits(node, entry)
   }
 
   /** Paper, figure 13, steps 6 and 7. */
@@ -207,56 +153,6 @@ export class RaftInvariants extends ReplicaInvariants {
       () => `${node.id} voted for ${String(before)} and ${candidate} in term ${term}`
     )
     if (before === undefined) this.votes.set(key, candidate)
-  }
-
-  /** Log Matching (paper, figure 3), by induction: an entry of one index and term is one entry after one term, everywhere. */
-  private appended({ id, raft }: ObservedNode, entry: Entry): void {
-    this.checks++
-    invariant(
-      entry.kind !== "damaged",
-      "an entry that the disk has lost is never stored (Alagappan 2018)",
-      () => `${id}, index ${entry.index}`
-    )
-    const previous = raft.termOf(entry.index - 1)
-    const key = placeOf(entry)
-    const known = this.written.get(key)
-    if (known === undefined) {
-      this.written.set(key, { entry, previous })
-      return
-    }
-    invariant(
-      sameEntry(known.entry, entry) &&
-        (previous === undefined || known.previous === undefined || previous === known.previous),
-      "entries of one index and term are the same, and so is the log before them (Log Matching: paper, figure 3)",
-      () => `${id} has another entry ${entry.index} of term ${entry.term} (${entry.kind} against ${known.entry.kind})`
-    )
-    if (known.previous === undefined && previous !== undefined) this.written.set(key, { entry, previous })
-  }
-
-  /** State Machine Safety (paper, figure 3), and that commitment rests on quorums. */
-  private commits(node: ObservedNode, entry: Entry): void {
-    this.checks++
-    const { index, term } = entry
-    invariant(
-      entry.kind !== "damaged",
-      "an entry that the disk has lost is never applied (Alagappan 2018)",
-      () => `${node.id}, index ${index}`
-    )
-    const known = this.committed[index - 1]
-    if (known !== undefined) {
-      invariant(
-        known.term === term && (known.entry === undefined || sameEntry(known.entry, entry)),
-        "no two nodes commit different entries at one index (State Machine Safety: paper, figure 3)",
-        () => `${node.id} commits ${index} of term ${term} (${entry.kind}), before it was term ${known.term}`
-      )
-      return
-    }
-    invariant(
-      index === this.committed.length + 1,
-      "an entry is committed with all before it (paper, 5.3)",
-      () => `${node.id} commits ${index} after ${this.committed.length}`
-    )
-    this.committed.push({ term, entry, committedIn: node.raft.term })
   }
 
   /**

@@ -3,7 +3,7 @@
  * clock (thesis 4.2.3, 6.4.1), and a lease stands only while a majority is bound by it. Judged by the true clocks of all
  * nodes, so a lease that is too long shows before anything comes of it.
  */
-import type { Message, NodeId, Term } from "../../src/core/Types.ts"
+import type { Message, NodeId } from "../../src/core/Types.ts"
 import { invariant } from "../sim/invariant.ts"
 import { type ObservedNode, quorum } from "./Observed.ts"
 

@@ -11,22 +11,21 @@
  */
 import { encodeNumber } from "../../src/core/Configurations.ts"
 import { damageOf } from "./damage.ts"
-import { encodeCommand } from "./Machine.ts"
 import { Members } from "./Members.ts"
+import { type FaultClock, NetworkFaults } from "./NetworkFaults.ts"
 import type { FaultRates } from "./Options.ts"
-import { alongChange, bridge, isolate, oneWay, type Partition, ring, split } from "./Partitions.ts"
 import type { SeededRandom } from "./Random.ts"
 import type { SimNode } from "./SimNode.ts"
 import type { Opportunity, World } from "./World.ts"
 
-export class Nemesis {
+export class Nemesis implements FaultClock {
   private readonly world: World
   private readonly random: SeededRandom
-  private readonly partitions = new Set<Partition>()
+  private readonly network: NetworkFaults
   private readonly members: Members
   /** One election timeout in microseconds: faults last some fractions or multiples of it. */
-  private readonly unit: number
-  private active = true
+  readonly unit: number
+  active = true
   /** The last fault with a duration ends at this time. */
   private disturbedUntil = 0
   /** Until this time no fault may strike. */
@@ -35,6 +34,7 @@ export class Nemesis {
   constructor(world: World) {
     this.world = world
     this.random = world.random.fork("nemesis")
+    this.network = new NetworkFaults(world, this.random, this)
     this.members = new Members(world, this.random.fork("members"))
     this.unit = world.options.tickMicros * (world.options.limits.electionTicks ?? 10)
   }
@@ -61,12 +61,12 @@ export class Nemesis {
     const victim = this.victim()
     switch (kind) {
       case "partition":
-        return this.partition(victim)
+        return this.network.partition(victim) ? this.spoilLater(victim) : undefined
       case "flap":
-        return this.flap(victim)
+        return this.network.flap(victim)
       case "slowLink":
       case "clog":
-        return this.link(kind)
+        return this.network.link(kind)
       case "crash":
         if (this.random.chance(0.1)) return this.powerCut()
         return this.random.chance(0.15) ? this.crashLoop(victim) : this.crash(victim)
@@ -104,7 +104,7 @@ export class Nemesis {
     return this.random.pick(this.world.nodes)
   }
 
-  private duration(least: number, most: number): number {
+  duration(least: number, most: number): number {
     const micros = this.unit * (least + this.random.fraction() * (most - least))
     this.disturbedUntil = Math.max(this.disturbedUntil, this.world.kernel.now + micros)
     return micros
@@ -138,94 +138,14 @@ export class Nemesis {
       if (faults.pause > 0) possible.push(() => this.pause(target))
       if (faults.partition > 0)
         possible.push(
-          () => this.cutOff(target),
-          () => this.splitChange(node)
+          () => (this.network.cutOff(target) ? this.spoilLater(target) : undefined),
+          () => this.network.splitChange(node)
         )
       if (faults.transfer > 0) possible.push(() => this.transfer(target))
       if (faults.diskHang > 0) possible.push(() => this.disk("diskHang", target))
       if (faults.membership > 0) possible.push(() => this.members.change())
       if (possible.length > 0) this.random.pick(possible)()
     })
-  }
-
-  private places(): ReadonlyArray<number> {
-    return this.world.nodes.map(({ place }) => place)
-  }
-
-  private partition(victim: SimNode): void {
-    const { network } = this.world
-    const places = this.places()
-    const shape = this.random.below(6)
-    if (shape === 0) this.cutOff(victim)
-    else if (shape === 1) this.impose(oneWay(network, places, this.random, victim.place))
-    else if (shape === 2) this.impose(ring(network, places, this.random))
-    else if (shape === 3) this.impose(bridge(network, places, this.random))
-    else this.impose(split(network, places, this.random))
-  }
-
-  /**
-   * One machine alone. If it leads, clients may go on asking it: it writes a tail that nobody else has, which has to
-   * give way later; and its disk may be spoiled before it does.
-   */
-  private cutOff(victim: SimNode): void {
-    const micros = this.duration(0.3, 6)
-    this.impose(isolate(this.world.network, this.places(), victim.place), micros)
-    const { driver } = victim
-    if (driver?.raft.role !== "leader" || !this.random.chance(0.5)) return
-    this.world.fault("cutOffLeaderFlooded", victim.id, () => "")
-    for (let i = this.random.pick([2, 5, 20]); i > 0; i--) {
-      this.world.kernel.after(this.random.below(this.unit * 0.8), () => {
-        const data = encodeCommand({ op: "read", key: 0, value: 0, expected: 0, id: 0 }, this.random.below(8))
-        if (victim.driver === driver && !victim.paused)
-          driver.propose({ kind: "command", session: 0, sequence: 0, resolved: 0, data }, () => {})
-      })
-    }
-    if (this.world.options.faults.damage === 0 || !this.random.chance(0.5)) return
-    this.world.kernel.after(this.unit * 0.8 + this.random.below(micros), () => {
-      if (this.active && this.world.kernel.now >= this.calmUntil) this.damage(victim)
-    })
-  }
-
-  /** Those who vote in the old set alone are cut off from everybody else. */
-  private splitChange({ driver, place }: SimNode): void {
-    if (driver === undefined) return
-    const { outgoing, voters } = driver.raft.configuration.configuration
-    const leaving = outgoing.filter((id) => !voters.includes(id)).map((id) => this.world.placeOf(id))
-    const old = leaving.filter((other) => other >= 0 && other !== place)
-    const others = this.places().filter((other) => !old.includes(other))
-    const partition = alongChange(this.world.network, old, others)
-    if (partition !== undefined) this.impose(partition)
-  }
-
-  private impose(partition: Partition, micros = this.duration(0.3, 6)): void {
-    this.world.fault(partition.kind, "network", () => partition.description)
-    this.partitions.add(partition)
-    this.world.kernel.after(micros, () => {
-      if (this.partitions.delete(partition)) {
-        partition.heal()
-        this.world.trace?.(this.world.kernel.now, "network", () => `healed: ${partition.description}`)
-      }
-    })
-  }
-
-  /** A machine that is cut off and comes back, again and again. */
-  private flap(victim: SimNode): void {
-    this.world.fault("partitionFlapping", "network", () => victim.id)
-    for (let i = 0; i < 6; i++) {
-      this.world.kernel.after(i * this.unit * 0.7, () => {
-        if (this.active) this.impose(isolate(this.world.network, this.places(), victim.place), this.unit * 0.4)
-      })
-    }
-  }
-
-  private link(kind: "slowLink" | "clog"): void {
-    const { kernel, network } = this.world
-    const [from, to] = this.random.shuffle([...this.places()]) as [number, number]
-    const micros = this.duration(0.5, 5)
-    this.world.trace?.(kernel.now, "network", () => `${kind} ${from} -> ${to} for ${Math.round(micros / 1000)} ms`)
-    if (kind === "clog") return network.clog(from, to, kernel.now + micros)
-    network.slow(from, to, Math.floor(this.duration(0.02, 0.6)))
-    kernel.after(micros, () => network.slow(from, to, 0))
   }
 
   private crash(victim: SimNode, down = this.downtime()): void {
@@ -313,6 +233,14 @@ export class Nemesis {
     this.restartAfter(victim, this.downtime())
   }
 
+  /** The disk of a machine whose log is another one than the others' may lose parts of it before they meet again. */
+  private spoilLater(victim: SimNode): void {
+    if (this.world.options.faults.damage === 0 || !this.random.chance(0.5)) return
+    this.world.kernel.after(this.unit * (0.8 + this.random.fraction() * 3), () => {
+      if (this.active && this.world.kernel.now >= this.calmUntil) this.damage(victim)
+    })
+  }
+
   /** Keeps an image of a disk and puts it back later, in a calm that lasts until the node knows what it has lost. */
   private rollBack(victim: SimNode): void {
     const { kernel, network } = this.world
@@ -323,7 +251,7 @@ export class Nemesis {
       this.calmUntil = Math.max(kernel.now, this.disturbedUntil) + 4 * this.unit
       kernel.at(this.calmUntil - this.unit, () => {
         const leader = this.world.leader()
-        const stable = leader !== undefined && leader !== victim && this.partitions.size === 0 && !victim.paused
+        const stable = leader !== undefined && leader !== victim && this.network.whole && !victim.paused
         if (!this.active || !stable || !victim.up || !this.members.mayLose(victim)) return
         this.calmUntil = kernel.now + 12 * this.unit
         network.calm = true
@@ -392,8 +320,7 @@ export class Nemesis {
   heal(): void {
     this.active = false
     const { network, nodes } = this.world
-    for (const partition of this.partitions) partition.heal()
-    this.partitions.clear()
+    this.network.heal()
     network.heal()
     for (const node of nodes) {
       node.disk.heal()
