@@ -336,13 +336,13 @@ describe("runs", () => {
 
   it("a trace changes nothing, two seeds are two runs", () => {
     const lines: Array<string> = []
-    const plain = simulate(4, { nodes: 3, safetyMicros: 3_000_000 })
-    const traced = simulate(4, { nodes: 3, safetyMicros: 3_000_000 }, (_micros, who, text) =>
+    const plain = simulate(4, { nodes: 3, safetyMicros: 6_000_000 })
+    const traced = simulate(4, { nodes: 3, safetyMicros: 6_000_000 }, (_micros, who, text) =>
       lines.push(`${who} ${text()}`)
     )
     assert.isUndefined(plain.failure)
     assert.deepStrictEqual([traced.digest, traced.steps], [plain.digest, plain.steps])
     assert.isTrue(lines.length > 100)
-    assert.notStrictEqual(simulate(5, { nodes: 3, safetyMicros: 3_000_000 }).digest, plain.digest)
+    assert.notStrictEqual(simulate(5, { nodes: 3, safetyMicros: 6_000_000 }).digest, plain.digest)
   })
 })

@@ -86,7 +86,8 @@ const writeBody = (writer: Writer, message: Message): void => {
       writer.uint(message.supports)
       return writer.bool(message.recovering)
     case "Heartbeat":
-      for (const value of [message.commit, message.match, message.lastIndex, message.round]) writer.uint(value)
+      for (const value of [message.commit, message.match, message.matchTerm]) writer.uint(value)
+      for (const value of [message.lastIndex, message.round]) writer.uint(value)
       return writer.float(message.stamp)
     case "HeartbeatReply":
       writer.uint(message.round)
@@ -212,8 +213,9 @@ const readReplication = (reader: Reader, _tag: Replication, head: Head): Message
     case "Heartbeat": {
       const commit = reader.uint()
       const match = reader.uint()
+      const matchTerm = reader.uint()
       const lastIndex = reader.uint()
-      return { _tag, ...head, commit, match, lastIndex, round: reader.uint(), stamp: reader.float() }
+      return { _tag, ...head, commit, match, matchTerm, lastIndex, round: reader.uint(), stamp: reader.float() }
     }
     case "HeartbeatReply":
       return {

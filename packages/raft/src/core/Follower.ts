@@ -153,10 +153,17 @@ export const closeAck = (s: State): void => {
   })
 }
 
+/** What this node has acknowledged to this leader is not here: an old disk, maybe with a longer tail of an older leader. */
+const lacksMatch = (s: State, { match, matchTerm }: Heartbeat): boolean => {
+  if (match > s.log.lastIndex) return true
+  const own = s.log.termAt(match)
+  return matchTerm > 0 && own >= 0 && own !== matchTerm
+}
+
 export const receiveHeartbeat = (s: State, message: Heartbeat): void => {
   if (s.installing === undefined) {
     if (s.needsSnapshot) refuseForSnapshot(s, message)
-    else if (message.match > s.log.lastIndex) lostLog(s, message)
+    else if (lacksMatch(s, message)) lostLog(s, message)
     else {
       commitTo(s, Math.min(message.commit, message.match))
       const hole = firstHole(s)

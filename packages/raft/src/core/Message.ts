@@ -82,8 +82,9 @@ export interface Heartbeat extends Envelope {
   readonly _tag: "Heartbeat"
   /** At most what the receiver is known to have. */
   readonly commit: Index
-  /** What the receiver has acknowledged to this leader: a receiver whose log ends before it has lost its disk. */
+  /** What the receiver has acknowledged to this leader, and its term (0: not in memory). A receiver without it has lost its disk. */
   readonly match: Index
+  readonly matchTerm: Term
   /** The leader's last index. */
   readonly lastIndex: Index
   /** Number of the read round, rising within a term; 0 before the first. */

@@ -77,13 +77,16 @@ export const replicateAll = (s: State): void => {
 export const sendHeartbeats = (s: State, voters: boolean): void => {
   for (const peer of s.peers) {
     if (voters && !s.halves.some((half) => half.includes(peer))) continue
+    const matchTerm = Math.max(0, s.log.termAt(peer.match))
     s.messages.push({
       _tag: "Heartbeat",
       from: s.id,
       to: peer.id,
       term: s.term,
-      commit: Math.min(s.commit, peer.match),
+      // Nothing is told to be committed that the receiver cannot compare.
+      commit: matchTerm === 0 ? 0 : Math.min(s.commit, peer.match),
       match: peer.match,
+      matchTerm,
       lastIndex: s.log.lastIndex,
       round: s.round,
       stamp: s.now

@@ -53,7 +53,7 @@ export const replication: ReadonlyArray<Mutation> = [
     edits: [
       {
         file: "src/core/Replication.ts",
-        find: "      commit: Math.min(s.commit, peer.match),",
+        find: "      commit: matchTerm === 0 ? 0 : Math.min(s.commit, peer.match),",
         replace: "      commit: s.commit,"
       },
       {

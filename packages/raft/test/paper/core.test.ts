@@ -277,7 +277,7 @@ const messages = (roll: (n: number) => number): ReadonlyArray<Message> => {
       wantsSnapshot: false,
       ...odd
     },
-    { _tag: "Heartbeat", ...head, commit: 1, match: 2, lastIndex: 3, round: 4, stamp: odd.stamp },
+    { _tag: "Heartbeat", ...head, commit: 1, match: 2, matchTerm: 1, lastIndex: 3, round: 4, stamp: odd.stamp },
     { _tag: "HeartbeatReply", ...head, round: 7, ...odd },
     { _tag: "SnapshotPiece", ...head, meta, offset: 5, data: new Uint8Array(roll(9)), done: true, stamp: -1 },
     { _tag: "SnapshotReply", ...head, index: 8, offset: 5, installed: false, stamp: odd.stamp },

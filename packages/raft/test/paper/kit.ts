@@ -266,6 +266,7 @@ export const heartbeat = (
   fields: {
     readonly commit?: number
     readonly match?: number
+    readonly matchTerm?: number
     readonly lastIndex?: number
     readonly round?: number
   } = {},
@@ -277,6 +278,7 @@ export const heartbeat = (
   term,
   commit: 0,
   match: 0,
+  matchTerm: 0,
   lastIndex: 1,
   round: 0,
   stamp: 0,
