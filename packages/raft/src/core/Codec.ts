@@ -57,6 +57,14 @@ export const encodeMessage = (message: Message): Uint8Array => {
   return writer.done()
 }
 
+const writeHeartbeat = (
+  writer: Writer,
+  { commit, lastIndex, match, matchTerm, round, stamp }: Extract<Message, { readonly _tag: "Heartbeat" }>
+): void => {
+  for (const value of [commit, match, matchTerm, lastIndex, round]) writer.uint(value)
+  writer.float(stamp)
+}
+
 const writeBody = (writer: Writer, message: Message): void => {
   switch (message._tag) {
     case "PreVote":
@@ -86,9 +94,7 @@ const writeBody = (writer: Writer, message: Message): void => {
       writer.uint(message.supports)
       return writer.bool(message.recovering)
     case "Heartbeat":
-      for (const value of [message.commit, message.match, message.matchTerm]) writer.uint(value)
-      for (const value of [message.lastIndex, message.round]) writer.uint(value)
-      return writer.float(message.stamp)
+      return writeHeartbeat(writer, message)
     case "HeartbeatReply":
       writer.uint(message.round)
       writer.float(message.stamp)
