@@ -90,7 +90,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     read: (request) => read(store, writer, request),
     commit: (requests) => commit(writer, requests),
     changes: (request) => changes(store, writer, request),
-    outcome: (id) => outcome(store, writer, id)
+    outcome: (id) => outcome(store, writer, id),
+    mirror: {
+      version: () => (writer.isAlone ? store.mirrored : -1),
+      has: (key) => store.has(key),
+      cell: (key) => store.cell(key)
+    }
   })
 })
 

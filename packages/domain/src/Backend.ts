@@ -65,6 +65,19 @@ export interface SyncLane {
   readonly watch: (listener: (record: CommitRecord) => void) => () => void
 }
 
+/**
+ * Optional: what a store has in memory, as of a version that was the present a short while ago. Reading it asks nobody; so
+ * the engine checks what it took from here before a result leaves, by the commit or, without writes, by one look.
+ */
+export interface Mirror {
+  /** The version that the cells are as of; -1 while nothing can be told. */
+  readonly version: () => Version
+  /** Whether the cell of a key, or its absence, is known. */
+  readonly has: (key: Key) => boolean
+  /** A cell that is known. */
+  readonly cell: (key: Key) => Cell | undefined
+}
+
 /** One transactional domain: versioned cells with validated reads and atomic writes. */
 export class Backend extends Context.Service<
   Backend,
@@ -82,5 +95,6 @@ export class Backend extends Context.Service<
     /** What became of an id. An id never seen is sealed first, so that every answer is final. */
     readonly outcome: (id: CommitId) => Effect.Effect<Outcome, StoreError>
     readonly sync?: SyncLane | undefined
+    readonly mirror?: Mirror | undefined
   }
 >()("@weft/domain/Backend") {}

@@ -46,9 +46,27 @@ export class AsyncReader implements Reader {
     const { key } = entry
     if (attempt.version < 0) takeFirstTurn(attempt, key)
     const overlaid = this.pipeline.overlay.get(key)
-    if (overlaid === undefined) this.fetch(attempt, [key], [])
-    else if (isThrough(attempt)) this.readThrough(attempt, [key], [])
+    if (overlaid === undefined) {
+      if (!this.fromMirror(attempt, entry)) this.fetch(attempt, [key], [])
+    } else if (isThrough(attempt)) this.readThrough(attempt, [key], [])
     else this.fromOverlay(attempt, entry, overlaid)
+  }
+
+  /** Takes a cell that the store has in memory, if that is as of the snapshot; of a new snapshot the end must be checked. */
+  private fromMirror(attempt: Attempt, entry: JournalEntry): boolean {
+    const { mirror } = this.engine.backend
+    if (mirror === undefined) return false
+    const version = mirror.version()
+    if (version < 0 || (attempt.version >= 0 && attempt.version !== version) || !mirror.has(entry.key)) return false
+    if (attempt.version < 0) {
+      attempt.version = version
+      attempt.isAdopted = true
+      if (this.engine.noticeEpoch(version)) attempt.doom({ keys: [], ranges: [], local: false })
+    }
+    entry.base = mirror.cell(entry.key)
+    entry.origin = undefined
+    entry.known = true
+    return true
   }
 
   /** Reads the write of a local request, or waits for it where the attempt does not stand on the chain. */
@@ -101,9 +119,9 @@ export class AsyncReader implements Reader {
     if (entry.base !== undefined) entry.base = { value: entry.base.value, version: origin.version }
   }
 
-  /** Asks for what is not known yet in one trip; what stands in the overlay needs none. */
+  /** Asks for what is not known yet in one trip; what stands in the overlay or in the store's memory needs none. */
   prefetch(attempt: Attempt, keys: ReadonlyArray<Key>, ranges: ReadonlyArray<Range>): void {
-    const missingKeys = keys.filter(
+    const unknownKeys = keys.filter(
       (key) => attempt.journal.find(key)?.known !== true && this.pipeline.overlay.get(key) === undefined
     )
     const missingRanges = ranges.filter(
@@ -111,9 +129,15 @@ export class AsyncReader implements Reader {
         attempt.fetchedRanges?.get(nameOf(range)) === undefined &&
         this.pipeline.overlay.newestIn(range.start, range.end) === undefined
     )
-    if (missingKeys.length + missingRanges.length === 0) return
-    if (attempt.version < 0) takeFirstTurn(attempt, missingKeys[0] ?? missingRanges[0]!.start)
-    this.fetch(attempt, missingKeys, missingRanges)
+    if (unknownKeys.length + missingRanges.length === 0) return
+    const isFirst = attempt.version < 0
+    if (isFirst) takeFirstTurn(attempt, unknownKeys[0] ?? missingRanges[0]!.start)
+    // A first trip that is made anyway fixes the snapshot, and nothing has to be checked at the end.
+    const missingKeys =
+      isFirst && missingRanges.length > 0
+        ? unknownKeys
+        : unknownKeys.filter((key) => !this.fromMirror(attempt, attempt.journal.entry(key)))
+    if (missingKeys.length + missingRanges.length > 0) this.fetch(attempt, missingKeys, missingRanges)
   }
 
   // Fetching ---------------------------------------------------------------------------------------------------------
@@ -181,6 +205,15 @@ export class AsyncReader implements Reader {
     }
     return Effect.map(this.checkRead(attempt, want), (found) => {
       if (found !== undefined) learn(attempt, want, found.cells, found.ranges)
+    })
+  }
+
+  /** The end of an attempt without writes that read from memory: whether that still was the present; else `attempt.stale`. */
+  confirm(attempt: Attempt): Effect.Effect<void, StoreError> {
+    return Effect.flatMap(this.engine.backend.read({ keys: [], ranges: [], at: attempt.version }), ({ version }) => {
+      if (version !== attempt.version) return Effect.asVoid(this.checkRead(attempt))
+      attempt.isAdopted = false
+      return Effect.void
     })
   }
 

@@ -16,7 +16,7 @@ import type { Engine } from "./Engine.ts"
 import { checked, fencesOf } from "./Fences.ts"
 import { lockAll, lost } from "./Lost.ts"
 import type { Opening, OperationSpec } from "./Operation.ts"
-import { needsCheck, settleOrigins, submit } from "./commitAsync.ts"
+import { confirm, isMirrored, needsCheck, settleOrigins, submit } from "./commitAsync.ts"
 import { commitSync } from "./commitSync.ts"
 import { isSignal, restart, restartExit, retryExit, suspend } from "./signals.ts"
 import type { StoreKey } from "./StoreShape.ts"
@@ -278,6 +278,11 @@ const endedAsync = (
   if (writes.length === 0 && !needsCheck(attempt)) {
     engine.stats.readOnly++
     return transacting.hooks === undefined || Exit.isFailure(exit) ? exit : runHooks(transacting, exit)
+  }
+  if (writes.length === 0 && isMirrored(attempt)) {
+    return Effect.flatMap(confirm(attempt), () =>
+      attempt.stale === undefined ? endedAsync(transacting, attempt, self, exit) : again(transacting, attempt, self)
+    )
   }
   return Effect.flatMap(submit(transacting, attempt, writes, exit), (resolution): AnyEffect => {
     switch (resolution._tag) {

@@ -5,6 +5,8 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Write } from "../core/Commit.ts"
+import type { StoreError } from "../StoreError.ts"
+import { AsyncReader } from "./AsyncReader.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
 import { hasOrigins, originOf, overwrittenBy, Pending, unresolvedOrigins, type Resolution } from "./Pending.ts"
@@ -16,6 +18,16 @@ import type { Transacting } from "./Transacting.ts"
  * this attempt, since then it is of a state that was the present while the transaction ran.
  */
 export const needsCheck = (attempt: Attempt): boolean => attempt.isAdopted || hasOrigins(attempt)
+
+/** Whether such a check is one look at the store, which is cheaper than a place in a batch. */
+export const isMirrored = (attempt: Attempt): boolean =>
+  attempt.isAdopted && attempt.engine.backend.mirror !== undefined && !hasOrigins(attempt)
+
+/** Looks whether what a mirrored attempt read still is the present; when not, `attempt.stale` says so. */
+export const confirm = (attempt: Attempt): Effect.Effect<void, StoreError> => {
+  const { reader } = attempt.engine
+  return reader instanceof AsyncReader ? reader.confirm(attempt) : Effect.void
+}
 
 /** Waits until all requests that an attempt stands on are resolved. When one failed, the attempt is stale. */
 export const settleOrigins = (engine: Engine, attempt: Attempt): Effect.Effect<void> => {

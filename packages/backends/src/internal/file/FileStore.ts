@@ -99,6 +99,16 @@ export class FileStore implements Apply.View {
     return this.marks[0]!.version
   }
 
+  /** The version that the cells in memory are as of; -1 while the mirror has to be read anew. */
+  get mirrored(): Version.Version {
+    return this.stale ? -1 : this.version
+  }
+
+  /** Whether the cell of a key, or its absence, is in memory. */
+  has(key: Key): boolean {
+    return this.cache.has(key)
+  }
+
   cell(key: Key): Cell | undefined {
     if (this.cache.has(key)) return this.cache.get(key)
     const cell = this.database.cell(key)

@@ -57,6 +57,14 @@ export class Writer {
     this.wake = new Wake(store.database.path, pollMillis, () => this.look())
   }
 
+  /**
+   * Whether no other process was met lately. Then what is in memory is most likely the present; in company it seldom is, and
+   * who built on it would lose.
+   */
+  get isAlone(): boolean {
+    return this.ended === undefined && performance.now() - this.metAt > companyMillis
+  }
+
   submit(requests: ReadonlyArray<CommitRequest>, answer: Answer): void {
     if (this.ended !== undefined) return answer(this.ended)
     if (this.queue.length >= waitingBatchesMax) return answer(tooMany(this.store.database.path))
@@ -225,6 +233,7 @@ export class Writer {
       if (SqliteError.isBusy(error)) return
       return this.end(SqliteError.describe(database.path, "when it looked for commits of others", error))
     }
+    if (this.store.foreignBatches !== this.foreignSeen) this.metAt = performance.now()
     if (this.store.version !== version) this.rouse()
   }
 
