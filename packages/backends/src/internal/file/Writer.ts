@@ -49,6 +49,7 @@ export class Writer {
   private readonly sleepers = new Set<() => void>()
   private tenureSince = 0
   private metAt = -Infinity
+  private foreignNoticed = 0
   private foreignSeen = 0
   private asideUntil = 0
 
@@ -188,12 +189,19 @@ export class Writer {
     this.rouse()
   }
 
+  /** After a commit: one of another process that came before it begins a tenure. */
   private meet(now: number): void {
+    this.notice(now)
     if (this.store.foreignBatches !== this.foreignSeen) {
       this.foreignSeen = this.store.foreignBatches
-      this.metAt = now
       this.tenureSince = now
     }
+  }
+
+  private notice(now: number): void {
+    if (this.store.foreignBatches === this.foreignNoticed) return
+    this.foreignNoticed = this.store.foreignBatches
+    this.metAt = now
   }
 
   /** Whether this process has had its tenure and another one is there that may want the lock. */
@@ -233,7 +241,7 @@ export class Writer {
       if (SqliteError.isBusy(error)) return
       return this.end(SqliteError.describe(database.path, "when it looked for commits of others", error))
     }
-    if (this.store.foreignBatches !== this.foreignSeen) this.metAt = performance.now()
+    this.notice(performance.now())
     if (this.store.version !== version) this.rouse()
   }
 

@@ -1,0 +1,101 @@
+/**
+ * Two stores on one file: what the second has in memory is of the past as soon as the first has committed, and is never
+ * what a transaction ends with. Everything runs on one stack, before any event can tell the second of the commit.
+ */
+import * as path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Schema } from "effect"
+import * as DRef from "@weft/domain/DRef"
+import { Store } from "@weft/domain/Store"
+import * as Tx from "@weft/domain/Tx"
+import * as FileBackend from "../src/FileBackend.ts"
+import { directory } from "./support.ts"
+
+const mine = DRef.make("mine", { value: Schema.Int, initial: 0 })
+const other = DRef.make("other", { value: Schema.Int, initial: 0 })
+const both = Tx.transact(Effect.all([mine.get, other.get]))
+
+type On = <A, E>(effect: Effect.Effect<A, E, Store>) => Effect.Effect<A, E>
+
+/** Both stores know both cells, as of the same version. */
+const onTwo = (name: string, body: (first: On, second: On) => Effect.Effect<void, unknown>) =>
+  it.live(name, () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const file = path.join(yield* directory, "desk.weft")
+        const open = Effect.map(
+          // No look but those of the test: events come too late, and the poll is an hour away.
+          Layer.build(Layer.fresh(Store.layer(FileBackend.layer({ path: file, pollMillis: 3_600_000 })))),
+          (context): On =>
+            (effect) =>
+              Effect.provide(effect, Context.make(Store, Context.get(context, Store)))
+        )
+        const first = yield* open
+        const second = yield* open
+        yield* first(Effect.andThen(mine.set(1), other.set(1)))
+        // Long enough that neither counts the other as company.
+        yield* Effect.sleep(400)
+        assert.deepStrictEqual(yield* second(both), [1, 1])
+        assert.deepStrictEqual(yield* second(both), [1, 1])
+        yield* body(first, second)
+      })
+    )
+  )
+
+describe("what a store has in memory", () => {
+  onTwo("a transaction without writes ends with the present", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(mine.set(2))
+      assert.deepStrictEqual(yield* second(both), [2, 1])
+    })
+  )
+
+  onTwo("a transaction with writes stands on the present", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(mine.set(2))
+      yield* second(Tx.transact(Effect.flatMap(mine.get, (value) => other.set(value * 10))))
+      assert.deepStrictEqual(yield* second(both), [2, 20])
+      assert.deepStrictEqual(yield* first(both), [2, 20])
+    })
+  )
+
+  onTwo("a failure is one of the present", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(mine.set(2))
+      const exit = yield* Effect.exit(second(Tx.transact(Effect.flatMap(mine.get, (value) => Effect.fail(value)))))
+      assert.deepStrictEqual(exit, Exit.fail(2))
+    })
+  )
+
+  onTwo("who waits for what is there already does not wait", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(mine.set(2))
+      const waited = Tx.transact(Effect.flatMap(mine.get, (value) => (value === 2 ? Effect.succeed(value) : Tx.retry)))
+      assert.strictEqual(yield* second(waited), 2)
+    })
+  )
+
+  for (const who of ["another process", "this one"] as const) {
+    onTwo(`cells of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>
+      Effect.gen(function* () {
+        const writer = who === "this one" ? second : first
+        const seen: Array<readonly [number, number]> = []
+        let changes = 0
+        const body = Effect.gen(function* () {
+          const one = yield* mine.get
+          if (changes++ === 0) {
+            const change = writer(Tx.transact(Effect.andThen(mine.set(7), other.set(7))))
+            yield* Effect.promise(() => Effect.runPromise(change))
+          }
+          seen.push([one, yield* other.get])
+        })
+        yield* second(Tx.transact(body))
+        assert.deepStrictEqual(seen.at(-1), [7, 7])
+        assert.isTrue(
+          seen.every(([one, two]) => one === two),
+          JSON.stringify(seen)
+        )
+      })
+    )
+  }
+})
