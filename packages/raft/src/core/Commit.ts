@@ -43,6 +43,6 @@ export const commitTo = (s: State, index: Index): void => {
 export const countOwnLog = (s: State): void => {
   if (s.self === undefined || s.durable <= s.self.match) return
   s.self.match = s.durable
-  if (s.self.next <= s.durable) s.self.next = s.durable + 1
+  s.self.next = s.durable + 1
   advanceCommit(s)
 }

@@ -23,13 +23,14 @@ export const normalConfiguration = (configuration: {
   readonly learnersNext?: ReadonlyArray<NodeId>
   readonly addresses?: Configuration["addresses"]
 }): Configuration => {
-  const voters = sorted(configuration.voters)
-  const outgoing = sorted(configuration.outgoing ?? [])
-  const learners = sorted(configuration.learners ?? []).filter((id) => !voters.includes(id) && !outgoing.includes(id))
-  const learnersNext = sorted(configuration.learnersNext ?? []).filter((id) => !voters.includes(id))
+  const given = { ...emptyConfiguration, ...configuration }
+  const voters = sorted(given.voters)
+  const outgoing = sorted(given.outgoing)
+  const learners = sorted(given.learners).filter((id) => !voters.includes(id) && !outgoing.includes(id))
+  const learnersNext = sorted(given.learnersNext).filter((id) => !voters.includes(id))
   const addresses: Record<NodeId, string> = {}
   for (const id of sorted([...voters, ...outgoing, ...learners])) {
-    const address = configuration.addresses?.[id]
+    const address = given.addresses[id]
     if (address !== undefined) addresses[id] = address
   }
   return { voters, outgoing, learners, learnersNext, addresses }

@@ -134,8 +134,7 @@ const release = (s: State, held: Fifo<Held>): void => {
 /** Everything up to work `write` is durable. */
 export const persisted = (s: State, write: number): void => {
   invariant(write <= s.lastWrite, "only a write that was asked for is reported", () => `${write} > ${s.lastWrite}`)
-  if (write <= s.persistedWrite) return
-  s.persistedWrite = write
+  s.persistedWrite = Math.max(s.persistedWrite, write)
   const { writes } = s
   for (let one = writes.first; one !== undefined && one.write <= write; one = writes.first) {
     s.durable = Math.max(s.durable, one.lastIndex)

@@ -4,6 +4,7 @@
  * append. One change at a time, and none before the leader has committed an entry of its own term.
  */
 import { enterJoint, isJoint, isVoter, leaveJoint, normalConfiguration } from "./Configurations.ts"
+import type { Progress } from "./Progress.ts"
 import { replicateAll } from "./Replication.ts"
 import { appendConfiguration, refuse, waitFor } from "./Requests.ts"
 import { listPeers, rebuildProgress } from "./Role.ts"
@@ -51,11 +52,11 @@ const castsNoVotes = (s: State, configuration: Configuration, id: NodeId): boole
 const notYet = (s: State, configuration: Configuration, voters: ReadonlySet<NodeId>): RefusedReason | undefined => {
   let active = 0
   for (const id of voters) {
-    const peer = s.progress.get(id)
-    if (peer !== undefined && isActive(s, peer)) active++
+    // One that is not known was refused before, as it casts no votes.
+    const peer = s.progress.get(id) as Progress
+    if (isActive(s, peer)) active++
     if (configuration.voters.includes(id)) continue
-    const match = peer?.match ?? 0
-    if (s.log.lastIndex - match > s.limits.catchUpEntriesMax) return "NotCaughtUp"
+    if (s.log.lastIndex - peer.match > s.limits.catchUpEntriesMax) return "NotCaughtUp"
   }
   return active < majority(voters.size) ? "NoQuorum" : undefined
 }

@@ -3,6 +3,10 @@
  * or two while it is joint; a decision needs a majority of each half. Pure.
  */
 
+import { invariant } from "./invariant.ts"
+
+const noVoters = (): string => "a leader without voters"
+
 /** Smallest number of voters that is a majority of `size`. */
 export const majority = (size: number): number => Math.floor(size / 2) + 1
 
@@ -34,8 +38,6 @@ export const voteResult = (
   return result
 }
 
-const scratch: Array<number> = []
-
 /** The largest value that a majority of `members` has reached. Cost O(n log n), without garbage for n <= 3. */
 const reachedByHalf = <T>(members: ReadonlyArray<T>, value: (member: T) => number): number => {
   const size = members.length
@@ -46,18 +48,18 @@ const reachedByHalf = <T>(members: ReadonlyArray<T>, value: (member: T) => numbe
     const c = value(members[2] as T)
     return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c))
   }
-  scratch.length = 0
-  for (const member of members) scratch.push(value(member))
+  const scratch = members.map(value)
   scratch.sort((left, right) => right - left)
   return scratch[majority(size) - 1] as number
 }
 
-/** The largest value that a majority of every half has reached; -Infinity if a half is empty. */
+/** The largest value that a majority of every half has reached. */
 export const reachedByQuorum = <T>(halves: ReadonlyArray<ReadonlyArray<T>>, value: (member: T) => number): number => {
+  invariant(halves.length > 0, "a decision is of voters", noVoters)
   let reached = Infinity
   for (const members of halves) {
-    if (members.length === 0) return -Infinity
+    invariant(members.length > 0, "a decision is of voters", noVoters)
     reached = Math.min(reached, reachedByHalf(members, value))
   }
-  return halves.length === 0 ? -Infinity : reached
+  return reached
 }

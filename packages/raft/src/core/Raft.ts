@@ -257,7 +257,6 @@ const setClock = (s: State, now: number): void => {
 
 /** After a failed write or sync nothing that this disk says can be believed: the node hands over and is silent. */
 const diskFailed = (s: State, reason: string): void => {
-  if (s.failed) return
   if (s.role === "leader") stepAside(s)
   failReads(s)
   failRequests(s)

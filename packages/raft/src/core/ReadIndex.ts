@@ -73,7 +73,8 @@ export const closeReads = (s: State): void => {
     const reads = s.newReads
     s.newReads = []
     s.round++
-    if (s.self !== undefined) s.self.round = s.round
+    // A leader always knows itself.
+    ;(s.self as Progress).round = s.round
     s.rounds.push({ round: s.round, index: s.commit, reads })
     sendHeartbeats(s, true)
     roundAnswered(s)

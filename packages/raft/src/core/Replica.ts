@@ -65,9 +65,10 @@ export class Replica implements ReplicaCore {
 
   constructor(machine: StateMachine, options: ReplicaOptions = {}) {
     this.machine = machine
-    this.supports = options.supports ?? 0
-    this.sessionsMax = options.limits?.sessionsMax ?? defaultLimits.sessionsMax
-    this.sessionResultsMax = options.limits?.sessionResultsMax ?? defaultLimits.sessionResultsMax
+    this.supports = { supports: 0, ...options }.supports
+    const { sessionResultsMax, sessionsMax } = { ...defaultLimits, ...options.limits }
+    this.sessionsMax = sessionsMax
+    this.sessionResultsMax = sessionResultsMax
   }
 
   get applied(): Index {
@@ -91,7 +92,9 @@ export class Replica implements ReplicaCore {
     if (entry.kind === "version") this.checkVersion(entry)
     this.appliedIndex = entry.index
     if (entry.kind === "part") {
-      if (this.parts.length > 0 && this.parts[0]?.term !== entry.term) this.parts = []
+      // A run that another leader cut is interrupted by the first entry of that leader's term.
+      const { term } = this.parts[0] ?? entry
+      invariant(term === entry.term, "parts of two terms never touch", () => `${entry.index}: ${term}, ${entry.term}`)
       this.parts.push(entry)
       return done
     }
@@ -125,7 +128,7 @@ export class Replica implements ReplicaCore {
     this.table.set(entry.index, { id: entry.index, lastUsed: entry.index, resolved: 0, results: new Map() })
     if (this.table.size > this.sessionsMax) {
       const [oldest] = this.table.keys()
-      if (oldest !== undefined) this.table.delete(oldest)
+      this.table.delete(oldest as number)
     }
     return { _tag: "SessionOpened", session: entry.index }
   }

@@ -3,6 +3,7 @@
  * snapshot in one durable step, and until it has said so this node appends nothing, votes for nobody and does not campaign.
  */
 import { holdForHard } from "./Disk.ts"
+import { invariant } from "./invariant.ts"
 import { configurationChanged } from "./Membership.ts"
 import { endsInHole, firstHole, giveUpLog, installedHoles } from "./Repair.ts"
 import { forgetRequests } from "./Requests.ts"
@@ -45,10 +46,18 @@ export const receiveSnapshotPiece = (s: State, message: SnapshotPiece): void => 
   s.install = { meta, keepLog }
 }
 
+const installingOf = ({ installing }: State, index: Index): NonNullable<State["installing"]> => {
+  invariant(
+    installing !== undefined && installing.meta.index === index,
+    "only an install that was asked for is reported",
+    () => `${index}`
+  )
+  return installing
+}
+
 /** The snapshot is this node's own now, on the disk and in its state machine. */
 export const snapshotInstalled = (s: State, index: Index): void => {
-  const { installing } = s
-  if (installing === undefined || installing.meta.index !== index) return
+  const installing = installingOf(s, index)
   const { keepLog, meta } = installing
   s.installing = undefined
   if (keepLog) {
@@ -82,5 +91,6 @@ export const snapshotInstalled = (s: State, index: Index): void => {
 
 /** The bytes did not add up: nothing has changed; the sender's next piece starts the transfer again. */
 export const installFailed = (s: State, index: Index): void => {
-  if (s.installing?.meta.index === index) s.installing = undefined
+  installingOf(s, index)
+  s.installing = undefined
 }

@@ -212,8 +212,9 @@ export class State {
     this.id = options.id
     this.life = options.seed >>> 0
     this.limits = { ...defaultLimits, ...options.limits }
-    this.supports = options.supports ?? 0
-    this.now = options.now ?? 0
+    const { now, supports } = { now: 0, supports: 0, ...options }
+    this.supports = supports
+    this.now = now
     this.random = makeRandom(options.seed)
     this.leaseTicks =
       options.leaseDriftBound === undefined

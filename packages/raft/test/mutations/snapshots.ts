@@ -100,8 +100,8 @@ export const snapshotsAndSessions: ReadonlyArray<Mutation> = [
     edits: [
       {
         file: replica,
-        find: "      if (this.parts.length > 0 && this.parts[0]?.term !== entry.term) this.parts = []\n",
-        replace: ""
+        find: "if (parts.length > 0) this.parts = []",
+        replace: `if (parts.length > 0 && entry.kind === "command") this.parts = []`
       },
       {
         file: replica,

@@ -8,9 +8,7 @@ export interface Unreached {
 }
 
 const hostile = "refuses bytes that no node sends; test/paper/core.test.ts cuts and flips them"
-const defaults = "a default: the driver gives every option; scenarios and the bench leave them out"
 const defect = "a broken promise of the core itself"
-const leaderHasItself = "a leader always knows itself and its voters; the test narrows the type"
 const transport = "for callers of their own (logs, transports), not used by the simulation; test/paper/core.test.ts"
 
 export const unreachedReasons: ReadonlyArray<Unreached> = [
@@ -24,33 +22,11 @@ export const unreachedReasons: ReadonlyArray<Unreached> = [
   },
   { file: "Codec.ts", text: "MalformedBytes", reason: hostile },
   { file: "invariant.ts", text: "", reason: defect },
-  { file: "Configurations.ts", text: "configuration.learners ?? []", reason: defaults },
-  { file: "State.ts", text: "options.", arm: "?? right", reason: defaults },
-  { file: "Replica.ts", text: "options.", arm: "?? right", reason: defaults },
   { file: "Replica.ts", text: "String(cause)", reason: "a state machine that throws something else than an Error" },
-  {
-    file: "Replica.ts",
-    text: "oldest !== undefined",
-    reason: "a table that has just grown is not empty; the test narrows the type"
-  },
   {
     file: "Requests.ts",
     text: "s.failed",
     reason: "the driver ends with its disk and proposes nothing after it; scenario disk_failed"
-  },
-  { file: "Raft.ts", text: "if (s.failed) return", reason: "the driver reports a failed disk once" },
-  { file: "Quorum.ts", text: "members.length === 0", reason: leaderHasItself },
-  { file: "Quorum.ts", text: "halves.length === 0", reason: leaderHasItself },
-  { file: "ReadIndex.ts", text: "s.self !== undefined", reason: leaderHasItself },
-  {
-    file: "Disk.ts",
-    text: "write <= s.persistedWrite",
-    reason: "the storage reports each write once; scenarios report them twice"
-  },
-  {
-    file: "Membership.ts",
-    text: "peer?.match ?? 0",
-    reason: "a voter that is not known is refused before (castsNoVotes)"
   },
   {
     file: "Compaction.ts",
