@@ -16,6 +16,7 @@ import { isEnveloped, stripped } from "./core/Envelope.ts"
 import type { Key } from "./core/Key.ts"
 import { format } from "./core/KeyDecode.ts"
 import * as Shape from "./core/Shape.ts"
+import { type Encoder, encoderOf } from "./core/PlainCodec.ts"
 import { Value } from "./core/Value.ts"
 import * as Bytes from "./core/ValueCodec.ts"
 import { type Copier, copierOf, deepFreeze, isShareable } from "./core/Sharing.ts"
@@ -50,6 +51,8 @@ export class Codec<A> {
   readonly #encode: Run | undefined
   readonly #decode: Run | undefined
   readonly #is: ((input: unknown) => boolean) | undefined
+  /** For common values of plain structs. */
+  readonly #short: Encoder | undefined
   readonly #format: Format
   readonly #copy: Copier | undefined
   readonly #shareable: boolean
@@ -63,6 +66,7 @@ export class Codec<A> {
     this.#format = formatOf(schema)
     this.#is = bareTypeof(schema.ast)
     const encodable = this.#format.schema as Schema.Codec<unknown, unknown, never, never>
+    this.#short = encoderOf(schema.ast)
     this.#encode = this.#is === undefined ? (Schema.encodeUnknownEffect(encodable) as Run) : undefined
     this.#decode = this.#is === undefined ? (Schema.decodeUnknownEffect(encodable) as Run) : undefined
     this.#primitive = isPrimitive(SchemaAST.toType(schema.ast))
@@ -78,6 +82,8 @@ export class Codec<A> {
         throw invalid(key, `expected a ${this.shape.t === "leaf" ? this.shape.kind : "value"}`, input)
       return this.#toValue(input, input, number, key)
     }
+    const plain = this.#short?.(input, number)
+    if (plain !== undefined) return new Value(plain.bytes, this, plain.copy)
     const exit = this.#atOnce(this.#encode!(input))
     if (Exit.isFailure(exit)) throw invalid(key, reasonOf(exit), input)
     return this.#toValue(input, exit.value, number, key)

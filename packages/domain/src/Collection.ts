@@ -109,21 +109,20 @@ export class Collection<A> {
    */
   operation<B>(label: string, run: (access: Access) => B): Effect.Effect<B, StoreError, any> {
     const { registration } = this
-    const name = `${this.name}.${label}`
-    if (this.#flexible) return this.#flexibly(name, run)
+    if (this.#flexible) return this.#flexibly(label, run)
     return Operation.make(
       this.store,
-      name,
+      label,
       (tx) => run({ tx, opened: registration.at(tx.store), resolved: undefined }),
       registration
     )
   }
 
-  #flexibly<B>(name: string, run: (access: Access) => B): Effect.Effect<B, StoreError, any> {
+  #flexibly<B>(label: string, run: (access: Access) => B): Effect.Effect<B, StoreError, any> {
     const once = (resolved: Resolved) =>
       Operation.make(
         this.store,
-        name,
+        label,
         (tx) => {
           resolved.step = 0
           try {

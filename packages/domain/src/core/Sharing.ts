@@ -48,7 +48,8 @@ const arrayCopier = (ast: SchemaAST.Arrays, depth: number): Copier | undefined =
   const inner = copier_(ast.rest[0]!, depth + 1)
   if (inner === undefined) return undefined
   return inner === identity
-    ? (input: ReadonlyArray<unknown>) => Object.freeze(input.slice())
+    ? // What is frozen all the way down is as good as a copy, and slow to copy.
+      (input: ReadonlyArray<unknown>) => (Object.isFrozen(input) ? input : Object.freeze(input.slice()))
     : (input: ReadonlyArray<unknown>) => Object.freeze(input.map(inner))
 }
 

@@ -6,25 +6,10 @@
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type { StoreError } from "../StoreError.ts"
+import type { Opening, OperationSpec } from "./OperationSpec.ts"
 import { perform } from "./Run.ts"
 import type { StoreKey } from "./StoreShape.ts"
 import type { TxView } from "./TxView.ts"
-
-/**
- * Work that must be done once per store before the first operation of a collection, e.g. the check of its schema. It runs
- * in a transaction of its own, also when the operation stands inside another one.
- */
-export interface Opening<Id> {
-  readonly open: Effect.Effect<void, StoreError, Id>
-}
-
-/** An operation as data: what the engine looks at. */
-export interface OperationSpec<A> {
-  readonly store: StoreKey<any>
-  readonly label: string
-  readonly run: (tx: TxView) => A
-  readonly opening: Opening<any> | undefined
-}
 
 interface OperationEffect<A> extends Effect.Effect<A, StoreError, unknown>, OperationSpec<A> {}
 
@@ -60,7 +45,8 @@ const Impl = OperationImpl as unknown as new <A>(
 /**
  * The effect that runs `run` over the transaction it stands in, or over one of its own. `run` may be called many times and
  * fails by throwing a `StoreError`, waits by throwing `TxView.retry` (see `TxView.ts`). `label` is for spans and messages,
- * like `users.get`. With `opening`, its `open` is run once per store first (while it fails, every operation fails so).
+ * with the opening's name before it. With `opening`, its `open` is run once per store first (while it fails, every
+ * operation fails so).
  * Cost over the run itself on a store in memory: about 10 ns to make, 20 ns to join.
  */
 export const make = <Id, A>(

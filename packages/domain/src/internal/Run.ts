@@ -15,7 +15,7 @@ import { NamespaceMismatch } from "./defects.ts"
 import type { Engine } from "./Engine.ts"
 import { checked, fencesOf } from "./Fences.ts"
 import { lockAll, lost } from "./Lost.ts"
-import type { Opening, OperationSpec } from "./Operation.ts"
+import { labelOf, type Opening, type OperationSpec } from "./OperationSpec.ts"
 import { confirm, isMirrored, needsCheck, settleOrigins, submit } from "./commitAsync.ts"
 import { commitSync } from "./commitSync.ts"
 import { isSignal, restart, restartExit, retryExit, suspend } from "./signals.ts"
@@ -43,7 +43,7 @@ export const perform = <A>(spec: OperationSpec<A> & AnyEffect, fiber: AnyFiber):
   const engine = engineOf(fiber, spec.store)
   if (spec.opening !== undefined && !engine.isOpen(spec.opening)) return open(spec, spec.opening, engine)
   if (attempt === undefined) return alone(spec, engine, fiber)
-  if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(spec.label, spec.store.key))
+  if (attempt.engine !== engine) return Exit.die(new NamespaceMismatch(labelOf(spec), spec.store.key))
   return join(spec, attempt)
 }
 
@@ -85,9 +85,9 @@ const thrownExit = (thrown: unknown, attempt: Attempt, mark: number): Exit.Exit<
 /** An operation that is its own transaction: on a store in memory one step, no frame, no context. */
 const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: AnyFiber): AnyEffect => {
   const fences = fencesOf(fiber.context, engine)
-  if (fences.length > 0) return transactOn(checked(spec, spec.store, fences), engine, fiber, spec.label, {})
-  if (engine.sync === undefined || isGuarding(engine)) return transactOn(spec, engine, fiber, spec.label, {})
-  const transacting = new Transacting(engine, fiber, spec.label)
+  if (fences.length > 0) return transactOn(checked(spec, spec.store, fences), engine, fiber, spec, {})
+  if (engine.sync === undefined || isGuarding(engine)) return transactOn(spec, engine, fiber, spec, {})
+  const transacting = new Transacting(engine, fiber, spec)
   transacting.tookTurn = true
   const attempt = new Attempt(engine, transacting)
   transacting.attempt = attempt
@@ -95,7 +95,7 @@ const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: Any
     const value = spec.run(attempt)
     return settleSync(transacting, attempt, Exit.succeed(value))
   } catch (thrown) {
-    if (thrown === retry) return transactOn(spec, engine, fiber, spec.label, {})
+    if (thrown === retry) return transactOn(spec, engine, fiber, spec, {})
     if (thrown instanceof StoreError.StoreError) return Exit.fail(thrown)
     throw thrown
   } finally {
@@ -167,23 +167,23 @@ const transactOn = (
   self: AnyEffect,
   engine: Engine,
   fiber: AnyFiber,
-  label: string | undefined,
+  named: OperationSpec<unknown> | string | undefined,
   options: TransactOptions,
   progress?: Progress
 ): AnyEffect => {
-  const transacting = new Transacting(engine, fiber, label, options)
+  const transacting = new Transacting(engine, fiber, named, options)
   transacting.progress = progress
   const first =
     options.locked === undefined
       ? startAttempt(transacting, self)
       : Effect.flatMap(lockAll(transacting), () => startAttempt(transacting, self))
-  return Effect.onExit(first, () => {
+  return Effect.onExitPrimitive(first, () => {
     fiber.setContext(transacting.context)
     transacting.endAttempt()
     transacting.releaseAll()
     return options.label !== undefined && isTraced(fiber)
       ? Effect.annotateCurrentSpan("weft.attempts", transacting.number)
-      : Effect.void
+      : undefined
   })
 }
 

@@ -15,6 +15,7 @@ import type { Journal } from "../core/Journal.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
 import type { Guarded } from "./Guards.ts"
+import { labelOf, type OperationSpec } from "./OperationSpec.ts"
 import type { Progress } from "./timeLimit.ts"
 import type { StoreKey } from "./StoreShape.ts"
 
@@ -50,7 +51,7 @@ export interface Losses {
 export class Transacting implements Guarded {
   readonly engine: Engine
   readonly fiber: Fiber.Fiber<any, any>
-  readonly label: string | undefined
+  private readonly named: OperationSpec<unknown> | string | undefined
   readonly options: TransactOptions
   readonly birth: number
   /** The caller's context: the body's without the transaction. */
@@ -78,15 +79,21 @@ export class Transacting implements Guarded {
   constructor(
     engine: Engine,
     fiber: Fiber.Fiber<any, any>,
-    label: string | undefined,
+    named: OperationSpec<unknown> | string | undefined,
     options: TransactOptions = noOptions
   ) {
     this.engine = engine
     this.fiber = fiber
     this.context = fiber.context
-    this.label = label
+    this.named = named
     this.options = options
     this.birth = engine.births++
+  }
+
+  /** For messages: what was given, or the operation that is a transaction alone. */
+  get label(): string | undefined {
+    const { named } = this
+    return typeof named === "object" ? labelOf(named) : named
   }
 
   clock(): Clock.Clock {
