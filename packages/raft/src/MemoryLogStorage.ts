@@ -132,6 +132,11 @@ export class MemoryDisk {
     this.#image.extent = { ...extent, damaged }
   }
 
+  /** The term of the last entry, kept beside it, is unreadable as well. */
+  damageTail(): void {
+    this.#image.tail = undefined
+  }
+
   damageSnapshot(): void {
     this.#image.snapshotDamaged = this.#image.snapshot !== undefined
   }

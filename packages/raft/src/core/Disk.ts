@@ -95,7 +95,9 @@ export const takePersistWork = (s: State): PersistWork | undefined => {
     compactTo: s.compactPending
   }
   if (s.hardDirty) s.lastHardWrite = work.write
-  s.writes.push({ write: work.write, lastIndex: log.lastIndex, at: s.now })
+  // What a lost entry hides is not durable, whatever stands behind it.
+  const lastIndex = (s.holes[0]?.origin ?? log.lastIndex + 1) - 1
+  s.writes.push({ write: work.write, lastIndex, at: s.now })
   s.hardDirty = false
   s.commitStored = s.commit
   s.dirtyFrom = Infinity
@@ -140,9 +142,6 @@ export const persisted = (s: State, write: number): void => {
     s.durable = Math.max(s.durable, one.lastIndex)
     writes.drop()
   }
-  // What a lost entry hides is not durable, whatever stands behind it.
-  const [hole] = s.holes
-  if (hole !== undefined) s.durable = Math.min(s.durable, hole.origin - 1)
   release(s, s.heldForLog)
   release(s, s.heldForHard)
 }

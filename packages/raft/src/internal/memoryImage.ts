@@ -61,11 +61,9 @@ export const takeWork = (image: Image, work: PersistWork): void => {
     image.tail = known ? { index: last.index, term: last.term } : undefined
   }
   for (const entry of work.entries) image.entries[entry.index - image.offset] = entry
-  const last = work.entries.at(-1)
-  if (last !== undefined && (image.tail === undefined || last.index >= image.tail.index)) {
-    image.tail = { index: last.index, term: last.term }
-  }
   extent.persist(shapeOf(work))
+  const last = work.entries.at(-1)
+  if (last !== undefined && last.index === extent.last) image.tail = { index: last.index, term: last.term }
   image.extent = { first: extent.first, last: extent.last, snapshot: extent.snapshot, damaged: extent.damaged }
   dropPrefix(image)
 }

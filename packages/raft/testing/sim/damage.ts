@@ -33,15 +33,18 @@ export const damageOf = ({ disk }: SimNode, random: SeededRandom): Damage | unde
   const to = Math.min(extent.last, from + random.pick([0, 0, 1, 5, 1000]))
   // Sometimes a second place of the same disk.
   const other = random.chance(0.3) ? random.between(extent.first, extent.last) : from
+  // With the last entry its term may be lost, which the disk keeps a second time.
+  const isTailLost = Math.max(to, other) === extent.last && random.chance(0.4)
   return {
     kind: "entryFlipped",
     from,
     to,
     other,
-    description: `entries ${from}..${to} and ${other} of ${extent.first}..${extent.last}`,
+    description: `entries ${from}..${to} and ${other} of ${extent.first}..${extent.last}${isTailLost ? ", its term too" : ""}`,
     inflict: () => {
       disk.memory.damageEntries(from, to)
       disk.memory.damageEntries(other)
+      if (isTailLost) disk.memory.damageTail()
     }
   }
 }
