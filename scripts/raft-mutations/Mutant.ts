@@ -99,8 +99,9 @@ export class Mutant {
   private async test(): Promise<ReadonlyArray<string>> {
     const report = join(this.folder, "report.json")
     rmSync(report, { force: true })
-    const reporter = ["--reporter=json", `--outputFile=${report}`]
-    await this.run(["node_modules/vitest/vitest.mjs", "run", ...directedTests, ...reporter], directedMillisMax)
+    // Random histories are not directed at anything.
+    const options = ["--isolate=false", "--exclude", "**/repairRandom*", "--reporter=json", `--outputFile=${report}`]
+    await this.run(["node_modules/vitest/vitest.mjs", "run", ...directedTests, ...options], directedMillisMax)
     let results: TestReport["testResults"]
     try {
       results = (JSON.parse(readFileSync(report, "utf8")) as TestReport).testResults
