@@ -10,6 +10,7 @@ import type * as Stream from "effect/Stream"
 import * as Changes from "./Changes.ts"
 import { Collection } from "./Collection.ts"
 import { fromCounter } from "./core/Value.ts"
+import { described } from "./Description.ts"
 import type { StoreKey } from "./internal/StoreShape.ts"
 import type { Store } from "./Store.ts"
 import { InvalidInput, make as storeError, type StoreError } from "./StoreError.ts"
@@ -33,8 +34,13 @@ export interface DCounter<out R = Store> {
 }
 
 /** A counter called `name`. Pure: nothing is read before the first operation. */
-export const make = <Id = Store>(name: string, options?: { readonly store?: StoreKey<Id> | undefined }): DCounter<Id> =>
-  new Impl(new Collection<number>({ name, kind: "DCounter", store: options?.store }))
+export const make = <Id = Store>(
+  name: string,
+  options?: { readonly store?: StoreKey<Id> | undefined }
+): DCounter<Id> => {
+  const store = options?.store
+  return described(new Impl(new Collection<number>({ name, kind: "DCounter", store })), { kind: "DCounter", store })
+}
 
 class Impl implements DCounter<any> {
   readonly name: string

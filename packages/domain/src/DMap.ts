@@ -18,6 +18,7 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { type Access, type Collection as CollectionOf, codecOf, Collection, isExpired_ } from "./Collection.ts"
 import * as Changes from "./Changes.ts"
+import { described } from "./Description.ts"
 import { deadlineOf } from "./core/Envelope.ts"
 import type { Key } from "./core/Key.ts"
 import type { Value } from "./core/Value.ts"
@@ -110,7 +111,8 @@ export const make = <KS extends Schema.Constraint, VS extends Schema.Constraint,
 ): DMap<KS["Type"], VS["Type"], Id | VS["DecodingServices"] | VS["EncodingServices"]> => {
   const key = new KeyOf<KS["Type"]>(options.key, `map ${JSON.stringify(name)}`)
   const base = new Collection<VS["Type"]>({ ...options, name, kind: "DMap", key, value: codecOf(options.value) })
-  return new Impl(base, key)
+  const { store, value } = options
+  return described(new Impl<KS["Type"], VS["Type"]>(base, key), { kind: "DMap", store, key: options.key, value })
 }
 
 type Base<V> = CollectionOf<V>

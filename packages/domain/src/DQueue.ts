@@ -20,6 +20,7 @@ import type * as Stream from "effect/Stream"
 import type * as Changes from "./Changes.ts"
 import { codecOf, Collection } from "./Collection.ts"
 import type { Stamp } from "./core/Key.ts"
+import { described } from "./Description.ts"
 import type { StoreKey } from "./internal/StoreShape.ts"
 import { QueueImpl } from "./QueueImpl.ts"
 import type { Migration } from "./SchemaRegistry.ts"
@@ -130,5 +131,6 @@ export const make = <S extends Schema.Constraint, Id = Store>(
     kind: capacity === undefined ? "DQueue" : "DQueue bounded",
     value: codecOf(options.value)
   })
-  return new QueueImpl<S["Type"]>(base, capacity, strategy, deliveriesMax)
+  const { store, value } = options
+  return described(new QueueImpl<S["Type"]>(base, capacity, strategy, deliveriesMax), { kind: "DQueue", store, value })
 }

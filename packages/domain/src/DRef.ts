@@ -12,6 +12,7 @@ import * as Changes from "./Changes.ts"
 import { type Access, codecOf, Collection } from "./Collection.ts"
 import { withDeadline } from "./core/Envelope.ts"
 import type { Version } from "./core/Version.ts"
+import { described } from "./Description.ts"
 import type { StoreKey } from "./internal/StoreShape.ts"
 import type { Migration } from "./SchemaRegistry.ts"
 import type { Store } from "./Store.ts"
@@ -56,11 +57,11 @@ export interface MakeOptions<S extends Schema.Constraint, Id> {
 export const make = <S extends Schema.Constraint, Id = Store>(
   name: string,
   options: MakeOptions<S, Id>
-): DRef<S["Type"], Id | S["DecodingServices"] | S["EncodingServices"]> =>
-  new Impl(
-    new Collection<S["Type"]>({ ...options, name, kind: "DRef", value: codecOf(options.value) }),
-    options.initial
-  )
+): DRef<S["Type"], Id | S["DecodingServices"] | S["EncodingServices"]> => {
+  const { initial, store, value } = options
+  const base = new Collection<S["Type"]>({ ...options, name, kind: "DRef", value: codecOf(value) })
+  return described(new Impl<S["Type"]>(base, initial), { kind: "DRef", store, value })
+}
 
 class Impl<A> implements DRef<A, any> {
   readonly name: string

@@ -14,6 +14,7 @@ import * as Changes from "./Changes.ts"
 import { Collection, isExpired_, marker } from "./Collection.ts"
 import { deadlineOf } from "./core/Envelope.ts"
 import type { Key } from "./core/Key.ts"
+import { described } from "./Description.ts"
 import type { StoreKey } from "./internal/StoreShape.ts"
 import type { Item, TxView } from "./internal/TxView.ts"
 import * as Items from "./Items.ts"
@@ -67,7 +68,8 @@ export const make = <S extends Schema.Constraint, Id = Store>(
 ): DSet<S["Type"], Id> => {
   const key = new KeyOf<S["Type"]>(options.value, `set ${JSON.stringify(name)}`)
   const { store, timeToLive } = options
-  return new Impl(new Collection<void>({ name, kind: "DSet", store, timeToLive, key }), key)
+  const base = new Collection<void>({ name, kind: "DSet", store, timeToLive, key })
+  return described(new Impl<S["Type"]>(base, key), { kind: "DSet", store, key: options.value })
 }
 
 class Impl<A> implements DSet<A, any> {

@@ -14,6 +14,7 @@ import type { Codec } from "./Codec.ts"
 import { type Key, prefixEnd } from "./core/Key.ts"
 import { encodePart } from "./core/KeyCodec.ts"
 import { decodePart } from "./core/KeyDecode.ts"
+import { described } from "./Description.ts"
 import type { StoreKey } from "./internal/StoreShape.ts"
 import type { Store } from "./Store.ts"
 import { InvalidInput, make as storeError, type StoreError } from "./StoreError.ts"
@@ -56,7 +57,8 @@ export interface MakeOptions<F extends Fields, Id> {
 export const make = <const F extends Fields, Id = Store>(
   name: string,
   options: MakeOptions<F, Id>
-): DStruct<TypeOf<F>, Id | ServicesOf<F>> => new Impl<TypeOf<F>>(name, options)
+): DStruct<TypeOf<F>, Id | ServicesOf<F>> =>
+  described(new Impl<TypeOf<F>>(name, options), { kind: "DStruct", store: options.store, fields: options.fields })
 
 interface FieldCell {
   readonly name: string

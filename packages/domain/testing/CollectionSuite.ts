@@ -46,6 +46,8 @@ export const subjects: ReadonlyArray<Subject<any, any>> = [
   queueSubject("sliding", { capacity: 20, strategy: "sliding" })
 ]
 
+export { check, type Subject } from "./collections/Subject.ts"
+
 /** A store without its synchronous lane: the engine then works as over a network. */
 export const withoutSyncLane = <E>(layer: Layer.Layer<Backend, E>): Layer.Layer<Backend, E> =>
   Layer.effect(

@@ -37,11 +37,20 @@ class Abort {
 
 const start = 1_700_000_000_000
 
-/** Runs `steps` random steps, alone and in transactions of up to five, and compares each result. */
-export const check = <C, M>(subject: Subject<C, M>, seed: number, steps: number): Effect.Effect<void, unknown, Store> =>
+/**
+ * Runs `steps` random steps, alone and in transactions of up to five, and compares each result. With `through`, the steps
+ * are those of the handle that it makes of the collection, which joins no transactions (a remote one), so all run alone.
+ */
+export const check = <C, M>(
+  subject: Subject<C, M>,
+  seed: number,
+  steps: number,
+  through?: (collection: C) => C
+): Effect.Effect<void, unknown, Store> =>
   Effect.gen(function* () {
     const random = Prng.make(seed)
     const collection = subject.make()
+    const asked = through === undefined ? collection : through(collection)
     let model = subject.model()
     let now = start
     yield* TestClock.setTime(start)
@@ -55,7 +64,7 @@ export const check = <C, M>(subject: Subject<C, M>, seed: number, steps: number)
     }
     const one = (into: M) =>
       Effect.suspend(() => {
-        const step = subject.step(collection, into, random, now)
+        const step = subject.step(asked, into, random, now)
         return Effect.map(step.effect, (got) => compare(step, got, step.model(into, now)))
       })
     while (done < steps) {
@@ -64,7 +73,7 @@ export const check = <C, M>(subject: Subject<C, M>, seed: number, steps: number)
         yield* TestClock.adjust(millis)
         now += millis
       }
-      if (random.chance(0.5)) {
+      if (through !== undefined || random.chance(0.5)) {
         yield* one(model)
         done++
       } else {
