@@ -60,7 +60,12 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "previous-entry-unchecked": only({ partition: 15, campaign: 10, crash: 5 }),
   "answer-to-earlier-life": only(
     { crash: 20 },
-    { network: stragglers, clients: { outstanding: 6, thinkMicros: 20_000 } }
+    {
+      nodes: 3,
+      spares: 0,
+      network: { stragglers: 0.3, stragglerMaxMicros: 1_000_000 },
+      clients: { count: 4, outstanding: 6, thinkMicros: 20_000, reads: 0 }
+    }
   ),
   "read-before-term-commit": only({ campaign: 20, transfer: 10, partition: 5 }, { clients: reads }),
   "read-before-apply": only({ partition: 10, crash: 10 }, { clients: reads, limits: { applyEntriesMax: 1 } }),
