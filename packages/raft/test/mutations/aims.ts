@@ -100,12 +100,12 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "persisted-too-early": only({ crash: 10 }),
   "version-not-in-snapshot": only({ version: 15, compact: 10, crash: 10 }, { limits: smallLogs }),
   "failed-sync-ignored": only({ diskFail: 20 }),
-  "repair-takes-uncommitted": only({ damage: 20, partition: 15, crash: 5 }),
+  "repair-takes-uncommitted": only({ damage: 20, partition: 20, crash: 10 }, divergent),
   "cut-tail-counts": only({ diskSlow: 20, campaign: 20, partition: 10 }),
   "read-forgets-outgoing": only({ membership: 20, partition: 15 }, { clients: reads, aim: 0.8 }),
   "hole-is-durable": only({ damage: 20, partition: 20 }, { aim: 0.2 }),
   "old-tail-taken-for-match": only({ diskRolledBack: 20, partition: 15, campaign: 5 }),
-  "repair-unconfirmed": only({ damage: 20, partition: 20, crash: 5 }, { aim: 0.2 }),
+  "repair-unconfirmed": only({ damage: 20, partition: 20, crash: 10 }, divergent),
   "damaged-tail-votes": only({ damage: 20, crash: 10, campaign: 10 }),
   "old-disk-unnoticed": only({ diskRolledBack: 20, campaign: 5 })
 }

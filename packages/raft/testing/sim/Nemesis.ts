@@ -237,7 +237,10 @@ export class Nemesis implements FaultClock {
   private spoilLater(victim: SimNode): void {
     if (this.world.options.faults.damage === 0 || !this.random.chance(0.5)) return
     this.world.kernel.after(this.unit * (0.8 + this.random.fraction() * 3), () => {
-      if (this.active && this.world.kernel.now >= this.calmUntil) this.damage(victim)
+      if (!this.active || this.world.kernel.now < this.calmUntil) return
+      this.damage(victim)
+      // And nobody leads when it comes back: it has to ask around.
+      if (this.world.options.faults.crash > 0 && this.random.chance(0.4)) this.powerCut()
     })
   }
 
