@@ -9,6 +9,7 @@
  */
 import { parseArgs } from "node:util"
 import * as LockModels from "@weft/domain/testing/LockModels"
+import * as TupleModels from "@weft/tuplespace/testing/TupleModels"
 import { check, type Model, render } from "@weft/domain/testing/ModelChecker"
 
 interface Group {
@@ -36,9 +37,11 @@ if (statesMax !== undefined && !(Number.isSafeInteger(statesMax) && statesMax >=
   throw new RangeError(`--states-max must be a whole number of at least 1, not ${values["states-max"]}`)
 }
 const wanted = values.only?.split(",")
-const groups = (values.short ? LockModels.short() : LockModels.full())
-  .map(groupOf)
-  .filter(({ name }) => wanted === undefined || wanted.some((text) => name.includes(text)))
+const ofLocks = values.short ? LockModels.short() : LockModels.full()
+const ofTuples = values.short ? TupleModels.short() : TupleModels.full()
+const groups = [...ofLocks.map(groupOf), ...ofTuples.map(groupOf)].filter(
+  ({ name }) => wanted === undefined || wanted.some((text) => name.includes(text))
+)
 if (groups.length === 0) throw new RangeError(`no group has "${values.only}" in its name: --list names them`)
 
 interface Total {

@@ -56,7 +56,7 @@ export interface Session {
 }
 
 /** Whether the session still exists; enters the read set. */
-export const exists = (tx: TxView, session: Session): boolean => sessionOps.exists(tx, session.id)
+export const exists = (tx: TxView, session: Pick<Session, "id">): boolean => sessionOps.exists(tx, session.id)
 
 /** Has a will done when the session ends. `place` makes its key unique within the session. */
 export const addWill = (tx: TxView, session: Session, place: Key, will: Cells.Will): void =>

@@ -88,12 +88,14 @@ const readerOf = (store: ModelStore): Reader => ({
   prefetch: () => {}
 })
 
-// An attempt asks its engine for the reader and the limits alone, and its transaction for a clock that no model has.
-const transacting = { isGuarded: false, clock: () => ({ currentTimeMillisUnsafe: () => 0 }) } as unknown as Transacting
+// An attempt asks its engine for the reader and the limits alone, and its transaction for the time.
+const engineOf = (store: ModelStore): Engine => ({ reader: readerOf(store), limits }) as unknown as Engine
+const transactingAt = (nowMillis: number): Transacting =>
+  ({ isGuarded: false, clock: () => ({ currentTimeMillisUnsafe: () => nowMillis }) }) as unknown as Transacting
 
-/** Runs an operation on a store, in the engine's own view. */
-export const run = <A>(store: ModelStore, operation: (tx: TxView) => A): Ran<A | undefined> => {
-  const attempt = new Attempt({ reader: readerOf(store), limits } as unknown as Engine, transacting)
+/** Runs an operation on a store, in the engine's own view, at a time of the model. */
+export const run = <A>(store: ModelStore, operation: (tx: TxView) => A, nowMillis: number = 0): Ran<A | undefined> => {
+  const attempt = new Attempt(engineOf(store), transactingAt(nowMillis))
   let value: A | undefined
   let isWaiting = false
   try {
@@ -168,14 +170,32 @@ const push = (cells: Array<Entry>, { after: cell, key }: KeyChange): void => {
   if (cell !== undefined) cells.push({ key, cell })
 }
 
+/** Each word once, by a character of its own: keys of states are short, whatever the words are. */
+const characters = new Map<string, string>()
+const firstCharacter = 0x100
+const charactersMax = 0xf000
+
+const characterOf = (word: string): string => {
+  let character = characters.get(word)
+  if (character === undefined) {
+    const { size } = characters
+    const [high, low] = [Math.floor(size / charactersMax), size % charactersMax]
+    // Words beyond the first many have two characters, the first of which begins no shorter one.
+    character = high === 0 ? "" : String.fromCharCode(firstCharacter + charactersMax + high)
+    characters.set(word, (character += String.fromCharCode(firstCharacter + low)))
+  }
+  return character
+}
+
 /**
  * Writes a state down so that versions count by their order alone: two states that differ in the numbers, but not in their
- * order, have the same future.
+ * order, have the same future. At most 256 different versions.
  */
 export const canonical = (words: ReadonlyArray<string | Version>): string => {
   const versions = words.filter((word) => typeof word === "number")
   const ranks = new Map([...new Set(versions)].sort((a, b) => a - b).map((version, rank) => [version, rank]))
+  if (ranks.size > firstCharacter) throw new RangeError(`a state has ${ranks.size} versions, at most ${firstCharacter}`)
   let text = ""
-  for (const word of words) text += typeof word === "number" ? `#${ranks.get(word)} ` : `${word} `
+  for (const word of words) text += typeof word === "number" ? String.fromCharCode(ranks.get(word)!) : characterOf(word)
   return text
 }

@@ -6,12 +6,12 @@ import * as KeyDecode from "../../src/core/KeyDecode.ts"
 import * as SessionCells from "../../src/core/SessionCells.ts"
 import { toCounter } from "../../src/core/Value.ts"
 import type { Version } from "../../src/core/Version.ts"
-import * as sessionOps from "../../src/internal/sessionOps.ts"
 import type { Model } from "../ModelChecker.ts"
-import { canonical, land, ModelStore, type Pending, run } from "../ModelStore.ts"
+import { canonical, ModelStore, type Pending } from "../ModelStore.ts"
+import * as Sessions from "../ModelSessions.ts"
 import * as Clients from "./client.ts"
 import { steps } from "./steps.ts"
-import { areCompatible, type Client, type Janitor, sidOf, type State, tree, type World } from "./world.ts"
+import { areCompatible, type Client, sidOf, type State, tree, type World } from "./world.ts"
 
 const names = ["A", "B", "C", "D"]
 
@@ -22,11 +22,10 @@ export const model = (world: World): Model<State> => {
 }
 
 const initial = ({ faults, scripts }: World): State => {
-  let store = new ModelStore()
-  for (let i = 0; i < scripts.length; i++) {
-    const { request } = run(store, (tx) => sessionOps.open(tx, sidOf(names[i]!, 0)))
-    store = land(store, { request, isStale: false })!.store
-  }
+  const store = Sessions.opened(
+    new ModelStore(),
+    scripts.map((_, i) => sidOf(names[i]!, 0))
+  )
   const { bumps = 0, cancels = 0, crashes = 0, expiries = 0 } = faults
   const clients = scripts.map((script, i): Client => {
     const name = names[i]!
@@ -35,21 +34,27 @@ const initial = ({ faults, scripts }: World): State => {
     return Clients.proceed(store, { ...client, ...rest })
   })
   const janitors = clients.flatMap(({ name }, client) =>
-    Array.from({ length: crashes > 0 || expiries > 0 ? 1 + expiries : 0 }, (_, life): Janitor => {
-      return { client, sid: sidOf(name, life), phase: "idle", count: 0, seen: 0, pending: undefined }
-    })
+    Array.from({ length: crashes > 0 || expiries > 0 ? 1 + expiries : 0 }, (_, life) =>
+      Sessions.janitor(sidOf(name, life), client)
+    )
   )
   return { store, clients, janitors, cancels, crashes, expiries, bumps, outside: new Map(), fault: undefined }
 }
 
 const wrong = ({ clients, fault, store }: State): string | undefined => {
   if (fault !== undefined) return fault
-  const held = clients.flatMap(({ held: grips, name }) =>
-    grips.filter(({ recordKey }) => store.cell(recordKey) !== undefined).map((grip) => ({ name, grip }))
+  const held = clients.flatMap(({ held: grips, isDead, name }) =>
+    grips.flatMap((grip) => {
+      const record = store.cell(grip.recordKey)
+      if (record === undefined) return []
+      // What the dead sent may have landed without their hearing of it.
+      const { nodes } = isDead ? (SessionCells.willOf(record.value) as SessionCells.Unlock) : grip
+      return [{ name, nodes }]
+    })
   )
   for (const [i, a] of held.entries()) {
     for (const b of held.slice(i + 1)) {
-      if (a.name !== b.name && !areCompatible(a.grip.nodes, b.grip.nodes)) return `${a.name} and ${b.name} both hold`
+      if (a.name !== b.name && !areCompatible(a.nodes, b.nodes)) return `${a.name} and ${b.name} both hold`
     }
   }
   return undefined
@@ -68,7 +73,7 @@ const key = (state: State): string => {
   const { bumps, cancels, clients, crashes, expiries, janitors, outside, store } = state
   const words: Array<string | Version> = [store.version, `${cancels}${crashes}${expiries}${bumps}`]
   for (const client of clients) ofClient(client, words)
-  for (const { count, pending, phase, seen } of janitors) words.push(`${phase}${mark(pending)}${count},${seen}`)
+  for (const { pending, phase, seen } of janitors) words.push(`${phase}${mark(pending)}${seen}`)
   for (const [node, { read, write }] of outside) words.push(node, read, write)
   for (const { cell, key: at } of store.cells) words.push(...wordsOf(at, cell))
   return canonical(words)

@@ -8,11 +8,10 @@ import * as sessionOps from "../../src/internal/sessionOps.ts"
 import type { TxView } from "../../src/internal/TxView.ts"
 import type { Step } from "../ModelChecker.ts"
 import { after, land, type ModelStore, type Pending, run } from "../ModelStore.ts"
+import * as Sessions from "../ModelSessions.ts"
+import type { Janitor } from "../ModelSessions.ts"
 import * as Clients from "./client.ts"
-import { areCompatible, type Client, type Grip, type Janitor, type Outside, type State, tree } from "./world.ts"
-
-/** Wills that one commit does: one, so that death comes in as many steps as it can. */
-const willsAtOnce = 1
+import { areCompatible, type Client, type Grip, type Outside, type State, tree } from "./world.ts"
 
 export const steps = (state: State): ReadonlyArray<Step<State>> => {
   const found: Array<Step<State>> = []
@@ -182,43 +181,28 @@ const bumps = (state: State, client: Client, i: number, found: Array<Step<State>
 // Whoever removes sessions -------------------------------------------------------------------------------------------------
 
 const ofJanitor = (state: State, janitor: Janitor, i: number, found: Array<Step<State>>): void => {
-  const { client, phase, sid } = janitor
+  const { owner, phase, sid } = janitor
   if (phase === "over") return
   if (phase !== "idle") {
     found.push(janitorLands(state, janitor, i))
     return
   }
-  const { isDead, sid: current } = state.clients[client]!
+  const { isDead, sid: current } = state.clients[owner]!
   const isAbandoned = isDead || sid !== current
-  if (!isAbandoned && state.expiries === 0) return
-  const bump = state.store.cell(SessionCells.bumpKey(sid))
-  if (bump === undefined) return
-  const seen = SessionCells.bumpOf(bump.value)
-  const next = removing(state.store, { ...janitor, seen })
+  if ((!isAbandoned && state.expiries === 0) || !Sessions.isOpen(state.store, janitor)) return
   const expiries = isAbandoned ? state.expiries : state.expiries - 1
-  found.push({ name: `session ${sid} is taken for dead`, to: { ...withJanitor(state, i, next), expiries } })
-}
-
-const removing = (store: ModelStore, janitor: Janitor): Janitor => {
-  const { request, value } = run(store, (tx) => sessionOps.remove(tx, janitor.sid, janitor.seen))
-  if (value === false) return { ...janitor, phase: "idle", pending: undefined }
-  return { ...janitor, phase: "removing", pending: { request, isStale: false } }
-}
-
-const doingWills = (store: ModelStore, janitor: Janitor): Janitor => {
-  const { request, value } = run(store, (tx) => sessionOps.doWills(tx, janitor.sid, willsAtOnce))
-  if (request.writes.length === 0) return { ...janitor, phase: "over", pending: undefined }
-  return { ...janitor, phase: "wills", count: value!, pending: { request, isStale: false } }
+  const to = { ...withJanitor(state, i, Sessions.begin(state.store, janitor)), expiries }
+  found.push({ name: `session ${sid} is taken for dead`, to })
 }
 
 const janitorLands = (state: State, janitor: Janitor, i: number): Step<State> => {
   const { pending, phase, sid } = janitor
   const landed = land(state.store, pending!)
-  const again = phase === "removing" ? removing : doingWills
   const what = phase === "removing" ? "removal" : "a will"
   if (landed === undefined) {
-    return { name: `${what} of session ${sid} conflicts`, to: withJanitor(state, i, again(state.store, janitor)) }
+    const to = withJanitor(state, i, Sessions.again(state.store, janitor))
+    return { name: `${what} of session ${sid} conflicts`, to }
   }
   const heard = committed(state, landed.store, landed.changes)
-  return { name: `${what} of session ${sid} lands`, to: withJanitor(heard, i, doingWills(landed.store, janitor)) }
+  return { name: `${what} of session ${sid} lands`, to: withJanitor(heard, i, Sessions.next(landed.store, janitor)) }
 }

@@ -5,6 +5,7 @@ import * as Rules from "../../src/core/LockRules.ts"
 import type { NodeMode } from "../../src/core/LockRules.ts"
 import type { Version } from "../../src/core/Version.ts"
 import * as Lock from "../../src/LockModel.ts"
+import type { Janitor } from "../ModelSessions.ts"
 import type { ModelStore, Pending } from "../ModelStore.ts"
 
 /** Paths to share and paths to have alone. */
@@ -73,16 +74,6 @@ export interface Client {
   readonly isEnding: boolean
   readonly isDead: boolean
   readonly bump: Pending | undefined
-}
-
-/** Whoever removes one session. */
-export interface Janitor {
-  readonly client: number
-  readonly sid: string
-  readonly phase: "idle" | "removing" | "wills" | "over"
-  readonly count: number
-  readonly seen: number
-  readonly pending: Pending | undefined
 }
 
 /** The greatest tokens that an outside resource saw, of writers and of readers. */

@@ -92,18 +92,18 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     return true
   }
 
-  /** Indexes the next tuples after `from` for a mask; gives where to go on, `undefined` when all are done. */
-  build(access: Access, { arity, mask }: Compiled, from: Key): Key | undefined {
+  /** Indexes the next tuples after `from` for a mask, at most `max`; gives where to go on, `undefined` when all are done. */
+  build(access: Access, { arity, mask }: Compiled, from: Key, max: number = buildMax): Key | undefined {
     const { tx } = access
     const end = prefixEnd(this.keys.tuples)
-    const items = tx.range({ start: from, end, limit: buildMax })
+    const items = tx.range({ start: from, end, limit: max })
     const tuples = this.base.decodeAll(access, items, ({ key, value }) => this.base.decode(access, value, key))
     for (let i = 0; i < items.length; i++) {
       const tuple = tuples[i]!
       if (tuple.length !== arity) continue
       tx.set(this.keys.entries + classOf(tuple, mask) + stampOf(items[i]!.key), entryValue)
     }
-    if (items.length === buildMax) return successor(items[items.length - 1]!.key)
+    if (items.length === max) return successor(items[items.length - 1]!.key)
     tx.set(this.#registry(arity) + encodePart(mask), readyValue)
     return undefined
   }
@@ -200,7 +200,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   /** [10] A ticket under the session: its place but for the version, or `undefined` when the session has ended. */
   wait(
     tx: TxView,
-    session: Sessions.Session,
+    session: Pick<Sessions.Session, "id">,
     template: Compiled,
     record: TicketRecord
   ): { readonly prefix: Key; readonly index: number } | undefined {
