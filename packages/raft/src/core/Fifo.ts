@@ -22,9 +22,9 @@ export class Fifo<T> {
     return this.ring[this.head]
   }
 
-  /** By age, 0 for the oldest; `undefined` beyond the end. */
-  at(place: number): T | undefined {
-    return place < this.length ? this.ring[(this.head + place) & (this.ring.length - 1)] : undefined
+  /** By age, 0 for the oldest; `place` is below `length`. */
+  at(place: number): T {
+    return this.ring[(this.head + place) & (this.ring.length - 1)] as T
   }
 
   push(item: T): void {
@@ -42,9 +42,8 @@ export class Fifo<T> {
     ring[(head + place) & mask] = item
   }
 
-  /** Removes the oldest, if there is one. */
+  /** Removes the oldest; there must be one. */
   drop(): void {
-    if (this.length === 0) return
     this.ring[this.head] = undefined
     this.head = (this.head + 1) & (this.ring.length - 1)
     this.length--
@@ -55,7 +54,7 @@ export class Fifo<T> {
   }
 
   *[Symbol.iterator](): Generator<T> {
-    for (let place = 0; place < this.length; place++) yield this.at(place) as T
+    for (let place = 0; place < this.length; place++) yield this.at(place)
   }
 
   private grow(): void {

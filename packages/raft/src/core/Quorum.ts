@@ -5,8 +5,6 @@
 
 import { invariant } from "./invariant.ts"
 
-const noVoters = (): string => "a leader without voters"
-
 /** Smallest number of voters that is a majority of `size`. */
 export const majority = (size: number): number => Math.floor(size / 2) + 1
 
@@ -55,10 +53,10 @@ const reachedByHalf = <T>(members: ReadonlyArray<T>, value: (member: T) => numbe
 
 /** The largest value that a majority of every half has reached. */
 export const reachedByQuorum = <T>(halves: ReadonlyArray<ReadonlyArray<T>>, value: (member: T) => number): number => {
-  invariant(halves.length > 0, "a decision is of voters", noVoters)
+  invariant(halves.length > 0, "a decision is of voters", () => "no set of them")
   let reached = Infinity
   for (const members of halves) {
-    invariant(members.length > 0, "a decision is of voters", noVoters)
+    invariant(members.length > 0, "a decision is of voters", () => "an empty set")
     reached = Math.min(reached, reachedByHalf(members, value))
   }
   return reached

@@ -23,7 +23,20 @@ import { invariant } from "./invariant.ts"
 import { receiveSnapshotPiece } from "./SnapshotReceive.ts"
 import { receiveSnapshotReply } from "./SnapshotSend.ts"
 import type { State } from "./State.ts"
-import type { Append, AppendReply, Heartbeat, Message, SnapshotPiece } from "./Types.ts"
+import type {
+  Append,
+  AppendReply,
+  Heartbeat,
+  HeartbeatReply,
+  Message,
+  PreVoteReply,
+  SnapshotPiece,
+  SnapshotReply,
+  Term,
+  TimeoutNow,
+  Vote,
+  VoteReply
+} from "./Types.ts"
 
 export const receive = (s: State, message: Message): void => {
   if (s.failed) return
@@ -39,8 +52,7 @@ const append = (s: State, message: Append): void => {
 
 const appendReply = (s: State, message: AppendReply): void => {
   if (message.to !== s.id || message.from === s.id) return
-  if (message.term !== s.term) return withTerm(s, message)
-  if (s.role === "leader") receiveAppendReply(s, message)
+  if (takeTerm(s, message.term) && s.role === "leader") receiveAppendReply(s, message)
 }
 
 const receiveOther = (s: State, message: Exclude<Message, Append | AppendReply>): void => {
@@ -48,6 +60,9 @@ const receiveOther = (s: State, message: Exclude<Message, Append | AppendReply>)
     case "Heartbeat":
     case "SnapshotPiece":
       return fromLeader(s, message)
+    case "HeartbeatReply":
+    case "SnapshotReply":
+      return fromFollower(s, message)
     case "PreVote":
       return receivePreVote(s, message)
     case "Forward":
@@ -63,19 +78,23 @@ const receiveOther = (s: State, message: Exclude<Message, Append | AppendReply>)
     case "EntriesFound":
       return receiveEntriesFound(s, message)
     default:
-      return withTerm(s, message)
+      return election(s, message)
   }
 }
 
-type Termed = Exclude<
-  Message,
-  | Append
-  | Heartbeat
-  | SnapshotPiece
-  | { _tag: "PreVote" | "Forward" | "ForwardReply" | "ReadIndex" | "ReadIndexReply" | "EntriesWanted" | "EntriesFound" }
->
+/** The term rule: a higher term is taken. False: the message speaks for an earlier one. */
+const takeTerm = (s: State, term: Term): boolean => {
+  if (term > s.term) becomeFollower(s, term, undefined)
+  return term === s.term
+}
 
-const withTerm = (s: State, message: Termed): void => {
+const fromFollower = (s: State, message: HeartbeatReply | SnapshotReply): void => {
+  if (!takeTerm(s, message.term) || s.role !== "leader") return
+  if (message._tag === "HeartbeatReply") receiveHeartbeatReply(s, message)
+  else receiveSnapshotReply(s, message)
+}
+
+const election = (s: State, message: PreVoteReply | Vote | VoteReply | TimeoutNow): void => {
   if (message._tag === "PreVoteReply" && message.granted) return receivePreVoteReply(s, message)
   if (message._tag === "Vote") {
     // The promise to a leader that is heard: not even the term is taken (thesis 4.2.3); and where an answer to this node's own
@@ -86,18 +105,8 @@ const withTerm = (s: State, message: Termed): void => {
       return holdForHard(s, { _tag: "VoteReply", from: s.id, to: message.from, term: s.term, granted: false })
     }
   }
-  if (message.term > s.term) becomeFollower(s, message.term, undefined)
-  else if (message.term < s.term && message._tag !== "PreVoteReply") return
+  if (!takeTerm(s, message.term) && message._tag !== "PreVoteReply") return
   switch (message._tag) {
-    case "AppendReply":
-      if (s.role === "leader") receiveAppendReply(s, message)
-      return
-    case "HeartbeatReply":
-      if (s.role === "leader") receiveHeartbeatReply(s, message)
-      return
-    case "SnapshotReply":
-      if (s.role === "leader") receiveSnapshotReply(s, message)
-      return
     case "PreVoteReply":
       return receivePreVoteReply(s, message)
     case "Vote":

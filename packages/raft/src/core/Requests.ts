@@ -6,7 +6,7 @@
 import { encodeConfiguration } from "./Configurations.ts"
 import { appendToLog } from "./Disk.ts"
 import { ENTRY_OVERHEAD_BYTES, noData } from "./Log.ts"
-import type { State, WaitingRequest } from "./State.ts"
+import type { State } from "./State.ts"
 import type { Configuration, Forward, ForwardReply, Index, NodeId, Proposal, RefusedReason, Term } from "./Types.ts"
 import { versionRefused } from "./Versions.ts"
 
@@ -120,7 +120,7 @@ export const receiveForwardReply = (s: State, message: ForwardReply): void => {
 export const waitFor = (s: State, index: Index, term: Term, requestId: number): void => {
   const { requests } = s
   let at = requests.length
-  while (at > 0 && (requests.at(at - 1) as WaitingRequest).index > index) at--
+  while (at > 0 && requests.at(at - 1).index > index) at--
   if (at === requests.length) requests.push({ index, term, requestId })
   else requests.insert(at, { index, term, requestId })
 }

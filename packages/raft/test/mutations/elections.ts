@@ -109,8 +109,8 @@ export const elections: ReadonlyArray<Mutation> = [
     edits: [
       {
         file: "src/core/Receive.ts",
-        find: `  else if (message.term < s.term && message._tag !== "PreVoteReply") return\n`,
-        replace: "\n"
+        find: "  return term === s.term\n",
+        replace: "  return true\n"
       }
     ]
   },

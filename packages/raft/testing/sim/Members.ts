@@ -1,6 +1,7 @@
 /**
  * Membership changes of a simulated cluster, and which disks may be spoiled: at most one at a time, so that every committed
- * entry has a whole copy left in every quorum that can be formed.
+ * entry has a whole copy left in every quorum that can be formed. Where the members stay, entries and snapshots of any
+ * minority may be spoiled at once (`minorityDamaged`): of a majority that has an entry one has it whole.
  */
 import type { NodeId } from "../../src/core/Types.ts"
 import { isWhole } from "./damage.ts"
@@ -16,8 +17,8 @@ interface Sets {
 export class Members {
   private readonly world: World
   private readonly random: SeededRandom
-  /** The machine whose disk is not whole. */
-  private impaired: SimNode | undefined
+  /** The machines whose disks may not be whole. */
+  private impaired: ReadonlyArray<SimNode> = []
   /** Names that will never run again and may still be members. */
   private readonly gone = new Set<NodeId>()
 
@@ -51,16 +52,23 @@ export class Members {
     return known > 0
   }
 
-  /** The machine's disk may be spoiled now. */
-  mayLose(victim: SimNode): boolean {
-    if (this.impaired !== undefined && this.impaired !== victim && !isWhole(this.impaired)) return false
+  /** The machine's disk may be spoiled now, with as many others that are not whole. */
+  mayLose(victim: SimNode, others = 0): boolean {
+    this.impaired = this.impaired.filter((node) => !isWhole(node))
+    if (this.impaired.filter((node) => node !== victim).length > others) return false
     const inForce = this.namesInForce()
     for (const id of this.gone) if (inForce.has(id)) return false
     return this.roomy()
   }
 
+  /** Entries or a snapshot on the machine's disk may be made unreadable now. */
+  mayDamage(victim: SimNode): boolean {
+    const { minorityDamaged, nodes } = this.world.options
+    return this.mayLose(victim, minorityDamaged ? Math.ceil(nodes / 2) - 2 : 0)
+  }
+
   impair(victim: SimNode): void {
-    this.impaired = victim
+    this.impaired = [...this.impaired.filter((node) => node !== victim), victim]
   }
 
   /** The disk is gone for good: the machine comes back empty under a new name, and waits to be made a member. */
@@ -69,7 +77,7 @@ export class Members {
     this.world.fault("diskLost", victim.id, () => "comes back under a new name")
     if (victim.up) victim.crash()
     this.gone.add(victim.id)
-    this.impaired = undefined
+    this.impaired = []
     victim.replaceIdentity()
     this.world.kernel.after(downtime(), () => {
       if (!victim.up && !victim.starting) victim.start()
@@ -79,7 +87,7 @@ export class Members {
   /** An old image of the disk is put back. */
   rollBack(victim: SimNode): void {
     if (!victim.disk.rollBack()) return
-    this.impaired = victim
+    this.impair(victim)
     victim.rolledBack = true
     this.world.fault("diskRolledBack", victim.id, () => "an old image of its disk is put back")
   }
@@ -93,7 +101,7 @@ export class Members {
     const candidates = running.filter((id) => !this.gone.has(id))
     const present = configuration.voters.filter((id) => !this.gone.has(id))
     const voters = this.drawVoters(present, candidates)
-    const least = this.impaired !== undefined && !isWhole(this.impaired) ? 3 : 1
+    const least = this.impaired.some((node) => !isWhole(node)) ? 3 : 1
     if (voters.length < least) return
     const learners = candidates.filter((id) => !voters.includes(id) && this.random.chance(0.4))
     this.count(configuration.voters, voters, learners)

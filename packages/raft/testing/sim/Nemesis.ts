@@ -217,7 +217,7 @@ export class Nemesis implements FaultClock {
   }
 
   private damage(victim: SimNode): void {
-    if (!this.members.mayLose(victim)) return
+    if (!this.members.mayDamage(victim)) return
     const damage = damageOf(victim, this.random)
     if (damage === undefined) return
     this.members.impair(victim)
@@ -287,6 +287,11 @@ export class Nemesis implements FaultClock {
       const node = this.random.pick(old)
       node.supports++
       return this.crash(node)
+    }
+    if (this.random.chance(0.2) && victim.up && victim.supports > 0) {
+      world.fault("programTakenBack", victim.id, () => `from ${victim.supports}`)
+      victim.supports--
+      return this.crash(victim)
     }
     const version = this.random.between(0, options.versionMax)
     world.fault("versionSwitched", victim.id, () => `to ${version}`)

@@ -73,8 +73,12 @@ export interface SimOptions {
   readonly clients: ClientOptions
   /** Highest code version that the nodes' programs have at the end. */
   readonly versionMax: number
-  /** Messages travel as bytes, by the codec of the wire, instead of as objects. */
+  /** Messages travel, and entries are stored, as bytes by the codecs, instead of as objects. */
   readonly codec: boolean
+  /** Entries and snapshots of any minority of the disks may be unreadable at once; else those of one disk. */
+  readonly minorityDamaged: boolean
+  /** With `codec`: probability that a frame is spoiled on its way. */
+  readonly spoilt: number
 }
 
 /** Options that a caller fixes instead of drawing them: sizes by value, faults by kind. */
@@ -91,6 +95,7 @@ export interface Overrides {
   readonly clients?: Partial<ClientOptions>
   readonly leases?: boolean
   readonly codec?: boolean
+  readonly minorityDamaged?: boolean
 }
 
 const noFaults: FaultRates = {
@@ -232,7 +237,7 @@ export const drawOptions = (seed: number, overrides: Overrides = {}): SimOptions
   const assumed = random.pick([0.02, 0.1, 0.25])
   const drawn = drawFaults(random)
   const withLeases = overrides.leases ?? leases
-  return {
+  const options = {
     seed,
     nodes: pick(overrides.nodes, random.pick([3, 3, 4, 5, 5, 7])),
     spares: pick(overrides.spares, random.between(0, 2)),
@@ -249,8 +254,13 @@ export const drawOptions = (seed: number, overrides: Overrides = {}): SimOptions
     aim: pick(overrides.aim, random.pick([0, 0.2, 0.5])),
     clients: { ...drawClients(random), ...overrides.clients },
     versionMax: random.between(0, 3),
-    codec: pick(overrides.codec, random.chance(0.25))
+    codec: pick(overrides.codec, random.chance(0.25)),
+    spoilt: random.pick([0, 0.005])
   }
+  const { faults } = options
+  // A changing set of members, disks that are lost and disks that go back each count against the same minority.
+  const staysWhole = faults.membership === 0 && faults.diskLost === 0 && faults.diskRolledBack === 0
+  return { ...options, minorityDamaged: staysWhole && pick(overrides.minorityDamaged, random.chance(0.5)) }
 }
 
 const pick = <A>(given: A | undefined, drawn: A): A => given ?? drawn

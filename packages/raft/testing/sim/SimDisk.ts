@@ -9,6 +9,7 @@ import { Result } from "effect"
 import type { HardState, Index, PersistWork, Restored, Term } from "../../src/core/Types.ts"
 import { type Done, type LogStorage, succeeded } from "../../src/LogStorage.ts"
 import { MemoryDisk } from "../../src/MemoryLogStorage.ts"
+import { damageInParts, storedMeta, storedWork } from "./asBytes.ts"
 import type { Kernel } from "./Kernel.ts"
 import type { SeededRandom } from "./Random.ts"
 import type { Tally } from "./Tally.ts"
@@ -85,6 +86,8 @@ export class SimDisk {
   private readonly kernel: Kernel
   private readonly random: SeededRandom
   private readonly tally: Tally
+  /** Entries and descriptions are kept as bytes. */
+  private readonly asBytes: boolean
   private options: DiskOptions
   private slowFactor = 1
   private hungUntil = 0
@@ -97,10 +100,11 @@ export class SimDisk {
   private backup: unknown
   private failing: "sync" | "full" = "sync"
 
-  constructor(name: string, kernel: Kernel, random: SeededRandom, tally: Tally, options: DiskOptions) {
+  constructor(name: string, kernel: Kernel, random: SeededRandom, tally: Tally, options: DiskOptions, asBytes = false) {
     this.kernel = kernel
     this.random = random
     this.tally = tally
+    this.asBytes = asBytes
     this.options = options
     this.memory = new MemoryDisk(name, { sync: "manual" })
   }
@@ -114,7 +118,7 @@ export class SimDisk {
 
   /** The handle, with a sync scheduled after every call and successes kept in the mirror. */
   private watch(handle: LogStorage): LogStorage {
-    const { mirror } = this
+    const { asBytes, mirror } = this
     const after = <A>(done: Done<A>, success: () => void): Done<A> => {
       this.kick()
       return (result) => {
@@ -126,11 +130,11 @@ export class SimDisk {
     return {
       name: handle.name,
       durable: handle.durable,
-      restored: handle.restored,
+      restored: damageInParts(handle.restored, this.random),
       limits: handle.limits,
       persist: (works, done) =>
         handle.persist(
-          works,
+          asBytes ? works.map(storedWork) : works,
           after(done, () => works.forEach((work) => mirror.take(work)))
         ),
       storePiece: (stage, piece, done) => {
@@ -148,7 +152,7 @@ export class SimDisk {
         ),
       adopt: (meta, done) =>
         handle.adopt(
-          meta,
+          asBytes ? storedMeta(meta) : meta,
           after(done, () => mirror.takeSnapshot(meta.index, true))
         ),
       readPiece: (request, done) => handle.readPiece(request, after(done, nothing)),

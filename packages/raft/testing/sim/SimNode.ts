@@ -9,6 +9,7 @@ import { decodeMessage, encodeMessage } from "../../src/core/Codec.ts"
 import { renderMessage, renderOutput, renderView } from "../../src/core/Render.ts"
 import { type Driver, startDriver } from "../../src/Driver.ts"
 import type { ObservedNode } from "../Invariants.ts"
+import { wrongAnswerToSpoilt } from "./asBytes.ts"
 import { hashBytes, Machine } from "./Machine.ts"
 import type { SeededRandom } from "./Random.ts"
 import { SimDisk } from "./SimDisk.ts"
@@ -60,7 +61,8 @@ export class SimNode {
       world.kernel,
       this.random.fork(`${this.name} disk`),
       world.faults,
-      world.options.disk
+      world.options.disk,
+      world.options.codec
     )
     world.name(this.id, place)
   }
@@ -265,7 +267,7 @@ export class SimNode {
     const own = error as { readonly _tag?: unknown; readonly name?: unknown }
     if (own._tag === "DiskFailed") {
       this.disk.failed()
-      world.trace?.(world.kernel.now, this.id, () => "ends: its disk has failed")
+      world.trace?.(world.kernel.now, this.id, () => `ends: its disk has failed: ${this.describe()}`)
     } else if (error instanceof Error && error.name === "VersionUnsupported") {
       world.transitions.add("ended by an unsupported version")
       this.supports = world.options.versionMax
@@ -347,12 +349,20 @@ export class SimNode {
     const to = world.placeOf(message.to)
     if (to < 0) return
     world.trace?.(world.kernel.now, this.id, () => `-> ${renderMessage(message)}`)
-    world.network.send(this.place, to, world.options.codec ? decodeMessage(encodeMessage(message)) : message)
+    if (!world.options.codec) return world.network.send(this.place, to, message)
+    const bytes = encodeMessage(message)
+    if (!world.healed && !world.network.calm && this.random.chance(world.options.spoilt)) {
+      world.faults.add("messageSpoilt")
+      const wrong = wrongAnswerToSpoilt(bytes, this.random)
+      return wrong === undefined ? undefined : world.fail(wrong)
+    }
+    world.network.send(this.place, to, decodeMessage(bytes))
   }
 
   receive(message: Message): void {
     const { driver, world } = this
-    if (driver === undefined || message.to !== this.id) return
+    // What was sent to an earlier name of this place arrives too: the core refuses it.
+    if (driver === undefined) return
     if (this.paused) {
       if (this.heldMessages++ < heldMessagesMax) this.held.push(() => this.driver?.receive(message))
       return
