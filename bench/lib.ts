@@ -46,6 +46,8 @@ export interface Workload {
   readonly limit?: Subject
   readonly targets?: ReadonlyArray<Target>
   readonly bounds?: ReadonlyArray<Bound>
+  /** What others were once found to do, where they cannot be run here: printed as `recorded`, no evidence of this run. */
+  readonly recorded?: string
 }
 
 export interface Row {

@@ -36,6 +36,7 @@ export interface Result {
   readonly attempts: Figure | null
   readonly details: Readonly<Record<string, Figure>>
   readonly verdicts: ReadonlyArray<Verdict>
+  readonly recorded: string | null
   readonly reps: number
   readonly seconds: number
   readonly load: number
@@ -122,6 +123,7 @@ export const collect = (
     ratioLimit: ratioOf(workload, repetitions, "limit"),
     attempts: attempts.length === 0 ? null : figure(attempts),
     details: detailsOf(repetitions),
+    recorded: workload.recorded ?? null,
     reps: repetitions.length,
     ...run,
     versions
@@ -153,6 +155,7 @@ export const table = (result: Result): string => {
     line("ours", `${range(result.ours)}${unit}`),
     ...rival("peer", result.peer, result.ratioPeer),
     ...rival("limit", result.limit, result.ratioLimit),
+    ...(result.recorded === null ? [] : [line("recorded", result.recorded)]),
     ...(result.attempts === null ? [] : [line("attempts", `${range(result.attempts)} per commit`)]),
     ...Object.entries(result.details).map(([name, one]) => line(name, range(one))),
     ...result.verdicts.map(({ aim, figure: value, floor, ok, what }) =>

@@ -17,6 +17,20 @@ export const rows: Readonly<Record<string, Entry | Script>> = {
   "8": { title: "contended counter in process", load: async () => (await import("./rows/contended.ts")).row },
   "22": { title: "notice of a change in process", load: async () => (await import("./rows/notice.ts")).row },
   "23": { title: "the layer over a backend's machine", load: async () => (await import("./rows/layer.ts")).row },
+  "9": { title: "one writer of a file store, durable", load: async () => (await import("./rows/fileCommits.ts")).one },
+  "10": {
+    title: "64 writers of a file store, durable",
+    load: async () => (await import("./rows/fileCommits.ts")).many
+  },
+  "11": {
+    title: "four processes on one cell of a file store",
+    load: async () => (await import("./rows/fileContended.ts")).row
+  },
+  "12": { title: "a file store of 1 kB and of 1 MB", load: async () => (await import("./rows/fileCommits.ts")).state },
+  fileWake: {
+    title: "waking another process through a file store",
+    load: async () => (await import("./rows/fileWake.ts")).row
+  },
   fileOpen: {
     title: "opening a file store of a million cells",
     load: async () => (await import("./rows/fileOpen.ts")).row

@@ -25,6 +25,80 @@ export const onFile = <A, E>(file: string, program: Effect.Effect<A, E, Store>):
     Effect.provide(program, Store.layer(FileBackend.layer({ path: file }))) as Effect.Effect<A, E | StoreError>
   )
 
+/** Seconds before a figure counts. */
+const WARM_UP_SECONDS = 0.8
+
+/** When a warm-up that begins now is over. */
+const warmUntil = (seconds: number): number => performance.now() + Math.max(WARM_UP_SECONDS, seconds * 0.4) * 1000
+
+/** Rate of a synchronous function that waits for a disk. */
+export const wallRate = (f: (i: number) => void, seconds: number): number => {
+  const loop = (until: number): number => {
+    let count = 0
+    while (performance.now() < until) f(count++)
+    return count
+  }
+  loop(warmUntil(seconds))
+  const from = performance.now()
+  const count = loop(from + seconds * 1000)
+  return count / ((performance.now() - from) / 1000)
+}
+
+/** Rate of `writers` loops that each wait for their own promise. */
+export const promiseRate = async (
+  one: (writer: number, i: number) => Promise<unknown>,
+  writers: number,
+  seconds: number
+): Promise<number> => {
+  const loop = async (writer: number, until: number): Promise<number> => {
+    let count = 0
+    while (performance.now() < until) await one(writer, count++)
+    return count
+  }
+  const all = async (until: number): Promise<number> => {
+    const counts = await Promise.all(Array.from({ length: writers }, (_, writer) => loop(writer, until)))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+  await all(warmUntil(seconds))
+  const from = performance.now()
+  const count = await all(from + seconds * 1000)
+  return count / ((performance.now() - from) / 1000)
+}
+
+/** Runs a body in each of `fibers` fibers again and again until the time is over; how often each did. */
+export const countUntil = <E, R>(
+  body: (fiber: number) => (i: number) => Effect.Effect<unknown, E, R>,
+  fibers: number,
+  until: number
+): Effect.Effect<ReadonlyArray<number>, E, R> =>
+  Effect.suspend(() => {
+    const counts = Array.from({ length: fibers }, () => 0)
+    const loops = counts.map((_, fiber) => {
+      const one = body(fiber)
+      return Effect.whileLoop({
+        while: () => performance.now() < until,
+        body: () => one(counts[fiber]!),
+        step: () => {
+          counts[fiber]! += 1
+        }
+      })
+    })
+    return Effect.as(Effect.all(loops, { concurrency: "unbounded", discard: true }), counts)
+  })
+
+/** Rate of fibers that wait for a disk, by the clock on the wall, after a warm-up. */
+export const fiberRate = <E, R>(
+  body: (fiber: number) => (i: number) => Effect.Effect<unknown, E, R>,
+  fibers: number,
+  seconds: number
+): Effect.Effect<number, E, R> =>
+  Effect.gen(function* () {
+    yield* countUntil(body, fibers, warmUntil(seconds))
+    const from = performance.now()
+    const counts = yield* countUntil(body, fibers, from + seconds * 1000)
+    return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - from) / 1000)
+  })
+
 /** Milliseconds of each of many writes of `bytes` to the end of a file, each followed by its sync, for `seconds`. */
 export const syncTimes = (directory: string, seconds: number, bytes = 4096): ReadonlyArray<number> => {
   const fd = fs.openSync(path.join(directory, "sync"), "w")

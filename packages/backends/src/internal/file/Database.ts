@@ -46,6 +46,9 @@ export interface LogRow {
   readonly body: Uint8Array
 }
 
+/** Pages of the write-ahead log before they are brought into the file, unless said otherwise. */
+const walPagesDefault = 1000
+
 type Row = ReadonlyArray<unknown>
 
 export const keyBytes = (key: Key): Buffer => Buffer.from(key, "latin1")
@@ -69,6 +72,10 @@ export class Database {
   readonly journal: Journal
   readonly db: DatabaseSync
   private readonly inode: number
+  private readonly pageBytes: number
+  private readonly walPages: number
+  /** Pages that this process has put into the write-ahead log since it was last brought into the file, estimated. */
+  private logged = 0
   private readonly statements = new Map<string, StatementSync>()
 
   constructor(options: OpenOptions) {
@@ -76,6 +83,8 @@ export class Database {
     this.journal = options.journal
     this.db = open(options)
     this.inode = fs.statSync(options.path).ino
+    this.pageBytes = Number(pragma(this.db, "page_size"))
+    this.walPages = options.walPages ?? walPagesDefault
   }
 
   prepare(sql: string): StatementSync {
@@ -122,7 +131,23 @@ export class Database {
     return 0
   }
 
+  /** Whether the write-ahead log should be brought into the file now. */
+  get isCheckpointDue(): boolean {
+    return this.journal === "wal" && this.logged >= this.walPages
+  }
+
+  /**
+   * Brings the write-ahead log into the file as far as readers let it, so that its place can be used again. SQLite would do so
+   * within a commit and keep an error of it to itself; here it is between commits, and a sync that fails is thrown.
+   */
+  checkpoint(): void {
+    this.logged = 0
+    this.one("PRAGMA wal_checkpoint(PASSIVE)")
+  }
+
   appendLog(seq: number, version: Version, body: Uint8Array): void {
+    // Each commit changes a leaf of both tables at least; what the log holds is in the cells once more.
+    this.logged += 2 + Math.ceil((2 * body.length) / this.pageBytes)
     this.prepare("INSERT INTO log (seq, version, body, sum) VALUES (?, ?, ?, ?)").run(
       seq,
       version,
@@ -230,6 +255,7 @@ const open = (options: OpenOptions): DatabaseSync => {
     }
   }
   Seal.verify(file)
+  settle(file)
   const db = new DatabaseSync(file, { timeout: options.lockMillis ?? 0 })
   try {
     prepareFile(db, options)
@@ -268,7 +294,6 @@ const refuseBadPath = (file: string): void => {
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
 const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
-  const left = fs.statSync(`${options.path}-wal`, { throwIfNoEntry: false })
   if (pragma(db, "page_count") !== 0) judge(db, options.path)
   Seal.unseal(options.path)
   db.exec(`PRAGMA page_size = ${options.pageBytes}; PRAGMA auto_vacuum = INCREMENTAL`)
@@ -278,9 +303,8 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
     throw StoreError.make(new StoreError.InvalidInput({ message }))
   }
   db.exec(
-    "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON"
+    "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 0"
   )
-  if (left !== undefined && left.size > 0) settle(db)
   if (Number(pragma(db, "application_id")) === applicationId) return
   db.exec("BEGIN IMMEDIATE")
   try {
@@ -294,14 +318,44 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
 
 /**
  * Brings a write-ahead log that a process left behind into the file. After a sync that failed, a commit may look whole in
- * the log and be in the page cache alone, where no later sync of the log takes it to the disk; written to the file, it is.
+ * the log and be in the page cache alone, where no later sync takes it to the disk. So the log is written once more, byte
+ * for byte, and synced, before any of it is brought into the file: a power cut in between then finds one or the other whole.
  */
-const settle = (db: DatabaseSync): void => {
+const settle = (file: string): void => {
+  const wal = `${file}-wal`
+  if ((fs.statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0 || !fs.existsSync(file)) return
+  const db = new DatabaseSync(file, { timeout: 0 })
   try {
-    // Where others use the file this says "busy" and does nothing: then the log is theirs, and was not left behind.
+    // Nobody else may have the file open: where others do this throws "busy", the log is theirs and was not left behind.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL")
+    judge(db, file)
+    db.exec("BEGIN IMMEDIATE; COMMIT")
+    rewrite(wal)
     db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()
   } catch (error) {
     if (!SqliteError.isBusy(error) && !SqliteError.isFull(error)) throw error
+  } finally {
+    db.close()
+  }
+}
+
+/** Bytes written at a time. */
+const rewriteBytes = 1024 * 1024
+
+/** Makes what the page cache says of a file true of the disk. */
+const rewrite = (file: string): void => {
+  const fd = fs.openSync(file, "r+")
+  try {
+    const buffer = Buffer.allocUnsafe(rewriteBytes)
+    for (let at = 0; ;) {
+      const length = fs.readSync(fd, buffer, 0, rewriteBytes, at)
+      if (length === 0) break
+      for (let done = 0; done < length;) done += fs.writeSync(fd, buffer, done, length - done, at + done)
+      at += length
+    }
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
   }
 }
 

@@ -17,7 +17,7 @@ export class Wake {
   /** `woken` is called after events of others and of this process, and every `pollMillis`. */
   constructor(path: string, pollMillis: number, woken: () => void) {
     const side = `${path}-wake`
-    this.fd = fs.openSync(side, "a+")
+    this.fd = fs.openSync(side, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666)
     this.watcher = watch(side, woken)
     this.timer = setInterval(woken, pollMillis)
     // Waiting for others keeps no process alive.
@@ -27,16 +27,12 @@ export class Wake {
   /** Wakes the others. Cost: one write of a byte to the page cache; never synced. */
   touch(): void {
     try {
-      // Position 0 of a file that is not in append mode would need a second descriptor; the size is kept small instead.
-      if (fs.writeSync(this.fd, this.byte) > 0 && ++this.written > sizeMax) {
-        this.written = 0
-        fs.ftruncateSync(this.fd, 0)
-      }
+      // Always the same byte: a file that keeps its size gives the file system's journal, which a sync waits for, nothing.
+      fs.writeSync(this.fd, this.byte, 0, 1, 0)
     } catch {
       // A hint that is lost costs one poll period; a full disk must not fail a commit that stands.
     }
   }
-  private written = 0
 
   close(): void {
     clearInterval(this.timer)
@@ -44,9 +40,6 @@ export class Wake {
     fs.closeSync(this.fd)
   }
 }
-
-/** Bytes of the side file before it is cut. */
-const sizeMax = 4096
 
 const watch = (side: string, woken: () => void): fs.FSWatcher | undefined => {
   try {

@@ -114,7 +114,13 @@ export class Writer {
   }
 
   private flush(): void {
-    if (this.queue.length === 0 || this.ended !== undefined) return
+    if (this.ended !== undefined) return
+    if (this.store.database.isCheckpointDue) {
+      this.checkpoint()
+      if (this.queue.length > 0) this.schedule()
+      return
+    }
+    if (this.queue.length === 0) return
     const now = performance.now()
     if (this.mustStandAside(now)) return this.later(lockRetryMillis)
     if (!this.store.database.isThere()) return this.end(vanished(this.store.database.path))
@@ -129,7 +135,20 @@ export class Writer {
     this.meet(now)
     for (let i = 0; i < batches.length; i++) batches[i]!.answer(replies[i]!)
     this.rouse()
-    if (this.queue.length > 0) this.schedule()
+    if (this.queue.length > 0 || this.store.database.isCheckpointDue) this.schedule()
+  }
+
+  /** In a turn of its own: nobody's commit waits for it, and what was acknowledged is safe whatever comes of it. */
+  private checkpoint(): void {
+    const { database } = this.store
+    try {
+      database.checkpoint()
+    } catch (error) {
+      // Another process does it, or there is no room yet: the log grows until the next time.
+      if (SqliteError.severityOf(error) !== "fatal") return
+      const why = error instanceof Error ? error.message : String(error)
+      this.end(SqliteError.ended(database.path, `its write-ahead log could not be brought into the file: ${why}`))
+    }
   }
 
   /** The batches of the next transaction: what waits, within its bound, but one at least. */
