@@ -1,4 +1,5 @@
 /** What the file store does beyond the contract: bad files, damage, backups, processes that come and go. */
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -224,6 +225,34 @@ describe("backups", () => {
         yield* FileBackend.compact({ path: file })
         assert.deepStrictEqual(yield* contents(backend), {})
         assert.isBelow(fs.statSync(file).size, 500 * 4000 * 4)
+      })
+    )
+  )
+})
+
+/** Another process tries to have the file alone, as an opener does that settles a log which was left behind. */
+const tryAlone = (file: string) =>
+  Effect.sync(() => {
+    const script = `
+      const { DatabaseSync } = require("node:sqlite")
+      const db = new DatabaseSync(process.argv[1], { timeout: 0 })
+      try {
+        db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE")
+        console.log("alone")
+      } catch (error) {
+        console.log(error.message)
+      }`
+    return spawnSync(process.execPath, ["--no-warnings", "-e", script, file], { encoding: "utf8" }).stdout
+  })
+
+describe("locks of one process", () => {
+  inDirectory("a second look at the file by the same process leaves the locks of the first one", (file) =>
+    using(file, (backend) =>
+      Effect.gen(function* () {
+        yield* client(backend).set("a", "1")
+        const second = yield* Effect.scoped(Effect.flatMap(FileBackend.make({ path: file }), () => tryAlone(file)))
+        assert.match(second, /locked/)
+        assert.match(yield* tryAlone(file), /locked/)
       })
     )
   )

@@ -255,14 +255,15 @@ const open = (options: OpenOptions): DatabaseSync => {
     }
   }
   Seal.verify(file)
-  settle(file)
-  const db = new DatabaseSync(file, { timeout: options.lockMillis ?? 0 })
+  let db: DatabaseSync | undefined
   try {
+    settle(file)
+    db = new DatabaseSync(file, { timeout: options.lockMillis ?? 0 })
     prepareFile(db, options)
     return db
   } catch (error) {
-    db.close()
-    throw error
+    db?.close()
+    throw openingError(file, error)
   }
 }
 
@@ -277,18 +278,19 @@ const refuseBadPath = (file: string): void => {
     const message = `the store in ${file} cannot be opened: this is ${stat.isDirectory() ? "a directory" : "no regular file"}. Name a file`
     throw StoreError.make(new StoreError.InvalidInput({ message }))
   }
-  if (stat.size === 0) return
-  const head = Buffer.alloc(16)
-  const fd = fs.openSync(file, "r")
-  try {
-    fs.readSync(fd, head, 0, 16, 0)
-  } finally {
-    fs.closeSync(fd)
-  }
-  if (head.toString("latin1") !== "SQLite format 3\0") {
-    const message = `the file ${file} is no store of Weft, or its first bytes are damaged. It was not touched; name another path or restore a backup`
-    throw StoreError.make(new StoreError.Corrupt({ message }))
-  }
+}
+
+/** SQLITE_NOTADB. */
+const noDatabase = 26
+
+/**
+ * What opening threw, as it is told. The file's head is left to SQLite to read: closing a descriptor of it would take away
+ * all locks that this process has on the file, those of other connections with them (fcntl(2)).
+ */
+const openingError = (file: string, error: unknown): unknown => {
+  if (SqliteError.codeOf(error) !== noDatabase) return error
+  const message = `the file ${file} is no store of Weft, or its first bytes are damaged. It was not touched; name another path or restore a backup`
+  return StoreError.make(new StoreError.Corrupt({ message }))
 }
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
