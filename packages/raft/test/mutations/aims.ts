@@ -24,6 +24,22 @@ const divergent: Overrides = {
   clients: { count: 4, outstanding: 6, thinkMicros: 20_000, reads: 0 }
 }
 
+/** Logs stay whole and are mended entry by entry, not by snapshots. */
+const longLogs: Overrides = {
+  nodes: 3,
+  spares: 0,
+  limits: {
+    appendEntriesMax: 4096,
+    appendBytesMax: 65_536,
+    snapshotEntries: 100_000,
+    snapshotBytes: 1 << 20,
+    uncommittedEntriesMax: 4096,
+    uncommittedBytesMax: 1 << 20,
+    entryBytesMax: 65_536
+  },
+  clients: { count: 4, outstanding: 2, thinkMicros: 100_000, reads: 0 }
+}
+
 const only = (faults: Overrides["faults"], rest: Overrides = {}): Overrides => ({
   onlyThese: true,
   faults: faults ?? {},
@@ -100,12 +116,12 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "persisted-too-early": only({ crash: 10 }),
   "version-not-in-snapshot": only({ version: 15, compact: 10, crash: 10 }, { limits: smallLogs }),
   "failed-sync-ignored": only({ diskFail: 20 }),
-  "repair-takes-uncommitted": only({ damage: 20, partition: 20, crash: 10 }, divergent),
+  "repair-takes-uncommitted": only({ damage: 20, partition: 20, crash: 5 }, longLogs),
   "cut-tail-counts": only({ diskSlow: 20, campaign: 20, partition: 10 }),
   "read-forgets-outgoing": only({ membership: 20, partition: 15 }, { clients: reads, aim: 0.8 }),
   "hole-is-durable": only({ damage: 20, partition: 20 }, { aim: 0.2 }),
   "old-tail-taken-for-match": only({ diskRolledBack: 20, partition: 15, campaign: 5 }),
-  "repair-unconfirmed": only({ damage: 20, partition: 20, crash: 10 }, divergent),
+  "repair-unconfirmed": only({ damage: 20, partition: 20, crash: 5 }, longLogs),
   "damaged-tail-votes": only({ damage: 20, crash: 10, campaign: 10 }),
   "old-disk-unnoticed": only({ diskRolledBack: 20, campaign: 5 })
 }

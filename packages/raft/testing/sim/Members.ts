@@ -43,7 +43,9 @@ export class Members {
     let known = 0
     for (const { driver } of this.world.nodes) {
       if (driver === undefined) return false
-      for (const { configuration } of driver.raft.snapshot().configurations) {
+      for (const { configuration, index } of driver.raft.snapshot().configurations) {
+        // Index 0 stands for the time before the first entry.
+        if (index === 0) continue
         if (configuration.voters.length < 3) return false
         if (configuration.outgoing.length > 0 && configuration.outgoing.length < 3) return false
         known++

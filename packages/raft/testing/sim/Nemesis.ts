@@ -167,9 +167,9 @@ export class Nemesis implements FaultClock {
   }
 
   /** Every machine at once, as when the power goes. */
-  private powerCut(): void {
+  private powerCut(longest = 4): void {
     this.world.trace?.(this.world.kernel.now, "network", () => "the power goes")
-    for (const node of this.world.nodes) this.crash(node)
+    for (const node of this.world.nodes) this.crash(node, this.duration(0.05, longest))
   }
 
   /** Starts a machine again unless it runs by then. */
@@ -233,14 +233,16 @@ export class Nemesis implements FaultClock {
     this.restartAfter(victim, this.downtime())
   }
 
-  /** The disk of a machine whose log is another one than the others' may lose parts of it before they meet again. */
+  /** Before a machine whose log is another one than the others' meets them again, its disk or another one may lose parts. */
   private spoilLater(victim: SimNode): void {
     if (this.world.options.faults.damage === 0 || !this.random.chance(0.5)) return
     this.world.kernel.after(this.unit * (0.8 + this.random.fraction() * 3), () => {
       if (!this.active || this.world.kernel.now < this.calmUntil) return
-      this.damage(victim)
-      // And nobody leads when it comes back: it has to ask around.
-      if (this.world.options.faults.crash > 0 && this.random.chance(0.4)) this.powerCut()
+      this.damage(this.random.chance(0.5) ? victim : this.random.pick(this.world.nodes))
+      if (this.world.options.faults.crash === 0 || this.random.chance(0.5)) return
+      // And the power goes, everywhere: nobody leads when they come back, and who lacks something has to ask around.
+      this.network.heal()
+      this.powerCut(1)
     })
   }
 
