@@ -44,6 +44,18 @@ describe("ModelChecker", () => {
     assert.include(render("counting", violation!), "  1. 0 reads\n")
   })
 
+  it("takes a state for an end from which only what need not come leads on", () => {
+    const stuck: Model<string> = {
+      name: "stuck",
+      initial: "waits",
+      steps: (state) => (state === "waits" ? [{ name: "is cancelled", to: "gone", isOptional: true }] : []),
+      key: (state) => state,
+      wrong: () => undefined,
+      ended: (state) => (state === "waits" ? "waits for ever" : undefined)
+    }
+    assert.deepStrictEqual(check(stuck).violation, { what: "waits for ever", trace: [] })
+  })
+
   it("says when it gave up, and takes a wrong start for wrong", () => {
     assert.isFalse(check(counting(true), { statesMax: 2 }).complete)
     assert.deepStrictEqual(check({ ...counting(true), wrong: () => "no" }).violation, { what: "no", trace: [] })

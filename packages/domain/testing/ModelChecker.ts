@@ -1,7 +1,7 @@
 /**
  * A model checker: every state that a small world can come to, each looked at once. A world is a start, the steps possible
  * in a state, a key by which two states are the same, what is wrong with a state, and what is wrong with one that has no
- * step left. Nothing is sampled: `complete` says that all was seen.
+ * step left but those that need not come (faults). Nothing is sampled: `complete` says that all was seen.
  *
  * The search goes depth first, which keeps few states in memory; where it finds something wrong, a second one goes breadth
  * first and gives the shortest way there. Cost: one key a state, and one a step.
@@ -11,6 +11,8 @@
 export interface Step<S> {
   readonly name: string
   readonly to: S
+  /** It may happen or not, as a fault may: a state with such steps alone is an end. */
+  readonly isOptional?: boolean | undefined
 }
 
 /** A small world. All functions are pure. */
@@ -22,7 +24,7 @@ export interface Model<S> {
   readonly key: (state: S) => string
   /** What is wrong with a state, `undefined` when nothing is. */
   readonly wrong: (state: S) => string | undefined
-  /** What is wrong with a state that has no step left. */
+  /** What is wrong with a state that has no step left, but for optional ones. */
   readonly ended: (state: S) => string | undefined
 }
 
@@ -36,7 +38,7 @@ export interface Checked {
   readonly name: string
   readonly states: number
   readonly steps: number
-  /** States without a step. */
+  /** States without a step that must come. */
   readonly ends: number
   /** Longest way that was gone. */
   readonly depth: number
@@ -123,11 +125,13 @@ class Search<S> {
     if (this.states % progressStates === 0) this.progress?.(this.states)
     if (this.model.wrong(state) !== undefined) return undefined
     const steps = this.model.steps(state)
-    if (steps.length > 0) return steps
+    if (!isEnd(steps)) return steps
     this.ends++
     return this.model.ended(state) === undefined ? steps : undefined
   }
 }
+
+const isEnd = (steps: ReadonlyArray<Step<unknown>>): boolean => steps.every(({ isOptional }) => isOptional === true)
 
 interface Place<S> {
   readonly state: S
@@ -143,7 +147,7 @@ const shortest = <S>(model: Model<S>): Violation | undefined => {
     const next: Array<Place<S>> = []
     for (const place of row) {
       const steps = model.steps(place.state)
-      const what = model.wrong(place.state) ?? (steps.length === 0 ? model.ended(place.state) : undefined)
+      const what = model.wrong(place.state) ?? (isEnd(steps) ? model.ended(place.state) : undefined)
       if (what !== undefined) return { what, trace: wayTo(place) }
       for (const { name, to } of steps) {
         const key = model.key(to)

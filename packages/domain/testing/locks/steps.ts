@@ -153,13 +153,18 @@ const interrupts = (state: State, client: Client, i: number, found: Array<Step<S
   if (state.cancels > 0 && !client.isEnding && client.sent?.kind !== "release") {
     const next: Client = client.sent === undefined ? Clients.unwind(state.store, client) : { ...client, isEnding: true }
     found.push({
+      isOptional: true,
       name: `${client.name} is cancelled`,
       to: { ...withClient(state, i, next), cancels: state.cancels - 1 }
     })
   }
   if (state.crashes === 0) return
   const dead: Client = { ...client, isDead: true, watch: undefined }
-  found.push({ name: `${client.name} crashes`, to: { ...withClient(state, i, dead), crashes: state.crashes - 1 } })
+  found.push({
+    isOptional: true,
+    name: `${client.name} crashes`,
+    to: { ...withClient(state, i, dead), crashes: state.crashes - 1 }
+  })
 }
 
 const bumpOf = (client: Client, count: number) => (tx: TxView) => sessionOps.bump(tx, client.sid, count)
@@ -174,7 +179,11 @@ const bumps = (state: State, client: Client, i: number, found: Array<Step<State>
     const { request } = run(state.store, bumpOf(client, state.bumps))
     if (request.writes.length === 0) return
     const next: Client = { ...client, bump: { request, isStale: false } }
-    found.push({ name: `${name} bumps`, to: { ...withClient(state, i, next), bumps: state.bumps - 1 } })
+    found.push({
+      isOptional: true,
+      name: `${name} bumps`,
+      to: { ...withClient(state, i, next), bumps: state.bumps - 1 }
+    })
   }
 }
 
@@ -192,7 +201,7 @@ const ofJanitor = (state: State, janitor: Janitor, i: number, found: Array<Step<
   if ((!isAbandoned && state.expiries === 0) || !Sessions.isOpen(state.store, janitor)) return
   const expiries = isAbandoned ? state.expiries : state.expiries - 1
   const to = { ...withJanitor(state, i, Sessions.begin(state.store, janitor)), expiries }
-  found.push({ name: `session ${sid} is taken for dead`, to })
+  found.push({ isOptional: !isAbandoned, name: `session ${sid} is taken for dead`, to })
 }
 
 const janitorLands = (state: State, janitor: Janitor, i: number): Step<State> => {

@@ -22,10 +22,10 @@ export const steps =
       if (process.isDead || state.crashes === 0) return
       if (state.clients.every((client) => client.process !== p || client.phase === "done")) return
       const dead = withProcess(state, p, { isDead: true, unheard: [], help: undefined })
-      found.push({ name: `process ${p} crashes`, to: { ...dead, crashes: state.crashes - 1 } })
+      found.push({ isOptional: true, name: `process ${p} crashes`, to: { ...dead, crashes: state.crashes - 1 } })
     })
     state.janitors.forEach((janitor, i) => ofJanitor(place, state, janitor, i, found))
-    if (state.passes) found.push({ name: "time passes", to: { ...state, passes: false, now: 2 } })
+    if (state.passes) found.push({ isOptional: true, name: "time passes", to: { ...state, passes: false, now: 2 } })
     return found
   }
 
@@ -43,7 +43,7 @@ const ofClient = (place: Place, state: State, client: Client, i: number, found: 
   if (state.cancels === 0 || phase === "done" || phase === "idle" || client.isEnding) return
   const next =
     client.sent === undefined ? Clients.unwind(turn) : Clients.withClient(state, i, { ...client, isEnding: true })
-  found.push({ name: `${name} is cancelled`, to: { ...next, cancels: state.cancels - 1 } })
+  found.push({ isOptional: true, name: `${name} is cancelled`, to: { ...next, cancels: state.cancels - 1 } })
 }
 
 const landing = (place: Place, state: State, client: Client, i: number): Step<State> => {
@@ -98,7 +98,7 @@ const ofJanitor = (place: Place, state: State, janitor: Janitor, i: number, foun
     if ((!isAbandoned && state.expiries === 0) || !Sessions.isOpen(state.store, janitor)) return
     const expiries = isAbandoned ? state.expiries : state.expiries - 1
     const to = { ...withJanitor(state, Sessions.begin(state.store, janitor)), expiries }
-    found.push({ name: `session ${sid} is taken for dead`, to })
+    found.push({ isOptional: !isAbandoned, name: `session ${sid} is taken for dead`, to })
     return
   }
   const what = `${phase === "removing" ? "removal" : "a will"} of session ${sid}`
