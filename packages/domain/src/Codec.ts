@@ -16,7 +16,7 @@ import { isEnveloped, stripped } from "./core/Envelope.ts"
 import type { Key } from "./core/Key.ts"
 import { format } from "./core/KeyDecode.ts"
 import * as Shape from "./core/Shape.ts"
-import { type Encoder, encoderOf } from "./core/PlainCodec.ts"
+import { type Encoder, encoderOf, testOf } from "./core/PlainCodec.ts"
 import { Value } from "./core/Value.ts"
 import * as Bytes from "./core/ValueCodec.ts"
 import { type Copier, copierOf, deepFreeze, isShareable } from "./core/Sharing.ts"
@@ -51,6 +51,8 @@ export class Codec<A> {
   readonly #encode: Run | undefined
   readonly #decode: Run | undefined
   readonly #is: ((input: unknown) => boolean) | undefined
+  /** Says yes to most values of a primitive with checks. */
+  readonly #fits: ((input: unknown) => boolean) | undefined
   /** For common values of plain structs. */
   readonly #short: Encoder | undefined
   readonly #format: Format
@@ -59,6 +61,8 @@ export class Codec<A> {
   readonly #primitive: boolean
   /** Primitive and stored as it is. */
   readonly #bare: boolean
+  /** A bare number: it cannot but have bytes, so they need not be made before somebody wants them. */
+  readonly #isNumber: boolean
 
   constructor(schema: Schema.Constraint) {
     this.shape = Shape.of(schema)
@@ -66,11 +70,13 @@ export class Codec<A> {
     this.#format = formatOf(schema)
     this.#is = bareTypeof(schema.ast)
     const encodable = this.#format.schema as Schema.Codec<unknown, unknown, never, never>
+    this.#fits = testOf(schema.ast)
     this.#short = encoderOf(schema.ast)
     this.#encode = this.#is === undefined ? (Schema.encodeUnknownEffect(encodable) as Run) : undefined
     this.#decode = this.#is === undefined ? (Schema.decodeUnknownEffect(encodable) as Run) : undefined
     this.#primitive = isPrimitive(SchemaAST.toType(schema.ast))
     this.#bare = this.#primitive && !hasTransformation(schema.ast, new Set())
+    this.#isNumber = this.#bare && this.#format.toBytes === Bytes.encodeNumber
     this.#copy = copierOf(schema.ast)
     this.#shareable = this.#primitive || isShareable(schema.ast)
   }
@@ -82,6 +88,7 @@ export class Codec<A> {
         throw invalid(key, `expected a ${this.shape.t === "leaf" ? this.shape.kind : "value"}`, input)
       return this.#toValue(input, input, number, key)
     }
+    if (this.#fits?.(input) === true) return this.#toValue(input, input, number, key)
     const plain = this.#short?.(input, number)
     if (plain !== undefined) return new Value(plain.bytes, this, plain.copy)
     const exit = this.#atOnce(this.#encode!(input))
@@ -95,6 +102,7 @@ export class Codec<A> {
   }
 
   #toValue(input: unknown, encoded: unknown, number: number, key: Key): Value {
+    if (this.#isNumber) return new Value(undefined, this, input as number, number)
     let bytes: Uint8Array
     try {
       bytes = this.#format.toBytes(encoded, number)

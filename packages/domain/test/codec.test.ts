@@ -112,6 +112,16 @@ describe("value codec", () => {
     }
   })
 
+  it("knows how many bytes a value has before they are made", () => {
+    for (const [name, [schema, value]] of Object.entries(cases)) {
+      const encoded = new Codec(schema).encode(value, 0x0102, key)
+      const { size } = encoded
+      expect(encoded.bytes.length, name).toBe(size)
+      expect(encoded.size, name).toBe(size)
+      expect(encoded.bytes, name).toBe(encoded.bytes)
+    }
+  })
+
   it("gives the same value from memory as from bytes, whatever was drawn", () => {
     const random = Prng.make(seed)
     const codec = new Codec(Plain)

@@ -132,7 +132,7 @@ export class History {
     const state = new Past(slot, until, slot.past)
     slot.past = state
     this.states.push(state)
-    if (slot.cell !== undefined) this.bytes += slot.cell.value.bytes.length
+    if (slot.cell !== undefined) this.bytes += slot.cell.value.size
     if (this.states.length - this.first > this.statesMax || this.bytes > this.bytesMax) this.cut()
   }
 
@@ -149,7 +149,7 @@ export class History {
     while (this.first < states.length && states[this.first]!.until <= oldest) {
       const state = states[this.first++]!
       // A newer state may still point here; it finds nothing, and is never asked for so old a version.
-      if (state.cell !== undefined) this.bytes -= state.cell.value.bytes.length
+      if (state.cell !== undefined) this.bytes -= state.cell.value.size
       state.cell = undefined
       state.prev = undefined
       if (state.slot.past === state) {

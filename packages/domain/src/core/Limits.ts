@@ -112,7 +112,7 @@ const isEarlier = (after: number, index: number): boolean => Number.isInteger(af
 const sizeOf = (limits: Limits, write: Write): number | Refused => {
   switch (write._tag) {
     case "Set":
-      return sizeOfCell(limits, write.key, write.key.length, write.value.bytes.length)
+      return sizeOfCell(limits, write.key, write.key.length, write.value.size)
     case "Add":
       if (!Number.isSafeInteger(write.delta))
         return invalid(`${write.delta} cannot be added: only safe integers add up exactly`, write.key)
@@ -128,12 +128,7 @@ const sizeOf = (limits: Limits, write: Write): number | Refused => {
           write.prefix
         )
       }
-      return sizeOfCell(
-        limits,
-        write.prefix,
-        write.prefix.length + stampLength + write.suffix.length,
-        write.value.bytes.length
-      )
+      return sizeOfCell(limits, write.prefix, write.prefix.length + stampLength + write.suffix.length, write.value.size)
     default:
       return invalid(
         `"${(write as { readonly _tag: string })._tag}" is a kind of write unknown to this store's rules; upgrade the store`

@@ -29,6 +29,19 @@ export const encoderOf = (ast: SchemaAST.AST): Encoder | undefined => {
   return node?.kind !== Kind.struct ? undefined : (input, schema) => encode(node, input, schema)
 }
 
+/** A test that says yes to values of a primitive Schema with checks; after a no, ask Schema. `undefined` for other Schemas. */
+export const testOf = (ast: SchemaAST.AST): ((input: unknown) => boolean) | undefined => {
+  const node = nodeOf(ast)
+  if (node === undefined || node.checks.length === 0) return undefined
+  return (input) => {
+    try {
+      return isLeaf(node, input)
+    } catch {
+      return false
+    }
+  }
+}
+
 const encode = (node: Node, input: unknown, schema: number): Plain | undefined => {
   let copy: unknown
   try {

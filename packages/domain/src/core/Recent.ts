@@ -209,4 +209,4 @@ export class Recent {
   }
 }
 
-const sizeOf = (cell: Cell | undefined): number => (cell === undefined ? 0 : cell.value.bytes.length)
+const sizeOf = (cell: Cell | undefined): number => (cell === undefined ? 0 : cell.value.size)

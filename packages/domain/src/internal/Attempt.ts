@@ -256,13 +256,13 @@ export class Attempt implements TxView, TransactionHandle {
 
   private checkValue(key: Key, value: Value): void {
     const max = this.engine.limits.valueBytes
-    if (value.bytes.length <= max) return
+    if (value.size <= max) return
     throw StoreError.make(
       new StoreError.LimitExceeded({
-        message: `a value has ${value.bytes.length} bytes, this store takes ${max}; nothing was written`,
+        message: `a value has ${value.size} bytes, this store takes ${max}; nothing was written`,
         limit: "valueBytes",
         max,
-        actual: value.bytes.length,
+        actual: value.size,
         key
       })
     )

@@ -79,14 +79,14 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   isReady(tx: TxView, { arity, mask }: Compiled): boolean {
     if (mask === 0) return true
     const value = tx.get(this.#registry(arity) + encodePart(mask))
-    return value !== undefined && value.bytes.length === readyValue.bytes.length
+    return value !== undefined && value.size === readyValue.size
   }
 
   /** Begins to keep a mask up. False when it is ready, or when the arity has masks enough. */
   register(tx: TxView, { arity, mask }: Compiled): boolean {
     const key = this.#registry(arity) + encodePart(mask)
     const value = tx.get(key)
-    if (value !== undefined) return value.bytes.length !== readyValue.bytes.length
+    if (value !== undefined) return value.size !== readyValue.size
     if (this.#registered(tx, arity).length >= masksMax) return false
     tx.set(key, buildingValue)
     return true

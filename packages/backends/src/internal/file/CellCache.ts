@@ -39,7 +39,7 @@ export class CellCache {
       this.youngBytes = 0
     }
     this.young.set(key, cell)
-    this.youngBytes += entryBytes + key.length + (cell === undefined ? 0 : cell.value.bytes.length)
+    this.youngBytes += entryBytes + key.length + (cell === undefined ? 0 : cell.value.size)
   }
 
   clear(): void {
