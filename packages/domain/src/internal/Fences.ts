@@ -36,7 +36,7 @@ export const fencesOf = (context: Context.Context<never>, engine: Engine): Reado
 export const firstLost = <F extends Pick<Fence, "recordKey">>(tx: TxView, fences: ReadonlyArray<F>): F | undefined =>
   fences.find(({ recordKey }) => tx.get(recordKey) === undefined)
 
-/** Reads the records before a body; never ends when one is gone, since the holder is interrupted then. */
+/** Reads the records before a body; ends as if interrupted when one is gone: the guard of that lock makes `LockLost` of it. */
 export const checked = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   store: StoreKey<any>,
@@ -53,6 +53,7 @@ export const checked = <A, E, R>(
           )
         )
       lost.lose()
-      return Effect.never
+      // Not a wait for the interruption by the guard: it does not reach a finalizer, nor a fiber that was detached.
+      return Effect.interrupt
     }
   )

@@ -2,6 +2,7 @@
  * What is held in a store by a record of the process's session, whatever kind of lock it is: the record is the fence of
  * everything that runs under it, and its end interrupts that.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -50,6 +51,10 @@ export abstract class HeldRecord<Id> implements Fence {
 
   isOver = (): boolean => this.over
 
+  private get isLost(): boolean {
+    return this.session.isLost() || Deferred.isDoneUnsafe(this.lostSignal)
+  }
+
   lose = (): void => {
     Deferred.doneUnsafe(this.lostSignal, Effect.fail(lost(this.what)))
   }
@@ -80,7 +85,13 @@ export abstract class HeldRecord<Id> implements Fence {
       )
     )
     const ended = Effect.mapError(this.session.lost, () => lost(this.what))
-    const guarded = Effect.raceFirst(inside, Effect.raceFirst(Deferred.await(this.lostSignal), ended))
+    // A transaction that finds the lock gone ends as if interrupted, wherever it runs.
+    const told = Effect.catchCauseIf(
+      inside,
+      (cause) => this.isLost && Cause.hasInterruptsOnly(cause),
+      () => Effect.fail(lost(this.what))
+    )
+    const guarded = Effect.raceFirst(told, Effect.raceFirst(Deferred.await(this.lostSignal), ended))
     return Effect.suspend(() => (this.over ? Effect.fail(notHeld(this.what)) : guarded))
   }
 }

@@ -143,7 +143,8 @@ const inside = (options: HistoryOptions, written: ReadonlyArray<string>): Effect
   Effect.gen(function* () {
     const { id, prng, tally } = options
     yield* touch(id, "granted", written)
-    if (prng.chance(0.3)) yield* Effect.sleep(prng.below(4))
+    // Long enough that a pause of the process meets some of them.
+    const rest = Effect.sleep(prng.chance(0.2) ? prng.below(40) : 0)
     if (prng.chance(0.1)) {
       const claims = drawClaims(prng)
       const nested = tree.request(claims, { owner: `${id}+` }).withLock(touch(`${id}+`, "granted", claims.write ?? []))
@@ -152,7 +153,9 @@ const inside = (options: HistoryOptions, written: ReadonlyArray<string>): Effect
         Effect.catchReason("LockError", "Deadlock", () => Effect.sync(() => void tally.deadlocks++))
       )
     }
-    yield* touch(id, "granted", written)
+    const last = Effect.andThen(rest, touch(id, "granted", written))
+    // What cannot be interrupted is kept from stale writes by the fence alone.
+    yield* prng.chance(0.4) ? Effect.uninterruptible(last) : last
   })
 
 /** A lock that is held for more from some moment on, and for less from another. */

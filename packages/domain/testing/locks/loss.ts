@@ -136,8 +136,36 @@ export const lossSuite = (name: string, options: LossOptions): void => {
       )
     )
 
+    finalizerTest(options)
     skewTest(options)
   })
+}
+
+const finalizerTest = (options: LossOptions): void => {
+  it.live("a transaction that cannot be interrupted neither commits nor waits for ever when the lock is gone", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [a, b] = yield* options.processes
+        const holds = yield* Deferred.make<void>()
+        const go = yield* Deferred.make<void>()
+        const work = Effect.andThen(Deferred.succeed(holds, undefined), Deferred.await(go)).pipe(
+          Effect.andThen(value.set(9)),
+          Effect.uninterruptible,
+          Effect.ensuring(Effect.ignore(writes.add(1)))
+        )
+        const holder = yield* Effect.forkChild(
+          tree.write("/a").withLock(work).pipe(Effect.exit, Effect.provideContext(a))
+        )
+        yield* Deferred.await(holds)
+        const sid = yield* Effect.provideContext(removeSession, a)
+        assert.isTrue(yield* Effect.provideContext(takeForDead(sid), b))
+        yield* Deferred.succeed(go, undefined)
+        assert.include(String(yield* Fiber.join(holder)), "LockLost")
+        assert.strictEqual(yield* Effect.provideContext(value.get, b), 0)
+        assert.strictEqual(yield* Effect.provideContext(writes.get, b), 0)
+      })
+    )
+  )
 }
 
 /** A clock that is `millis` off and runs `rate` times as fast. */
