@@ -89,7 +89,7 @@ const service = (port: number) =>
     let clients = 0
     const { address } = server
     yield* Console.log(`listening on ${"port" in address ? address.port : "a path"}`)
-    yield* server.run((socket) =>
+    return yield* server.run((socket) =>
       // A connection that breaks is a client that goes.
       Effect.ignore(client(socket, `client ${++clients} of process ${process.pid}`))
     )

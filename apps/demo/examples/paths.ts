@@ -17,22 +17,35 @@ type Path = ReadonlyArray<string>
 const objects = DMap.make("objects", { key: Schema.Array(Schema.String), value: Schema.String })
 const tree = Lock.make("objects")
 
+/** Between two requests everybody else may do something, also where a store answers at once. */
+const others = Effect.yieldNow
+
 /** The objects of a folder. */
 const listed = (folder: Path) => objects.entries({ prefix: folder })
 
 const copyAll = Effect.fnUntraced(function* (from: Path, to: Path) {
-  for (const [path, content] of yield* listed(from)) yield* objects.set([...to, ...path.slice(from.length)], content)
+  for (const [path, content] of yield* listed(from)) {
+    yield* objects.set([...to, ...path.slice(from.length)], content)
+    yield* others
+  }
 })
 
 const deleteAll = Effect.fnUntraced(function* (folder: Path) {
-  for (const [path] of yield* listed(folder)) yield* objects.remove(path)
+  for (const [path] of yield* listed(folder)) {
+    yield* objects.remove(path)
+    yield* others
+  }
 })
 
 export const read = (folder: Path) => tree.read(folder).withLock(listed(folder))
 export const write = (folder: Path, contents: Readonly<Record<string, string>>) =>
   tree
     .write(folder)
-    .withLock(Effect.forEach(Object.entries(contents), ([name, text]) => objects.set([...folder, name], text)))
+    .withLock(
+      Effect.forEach(Object.entries(contents), ([name, text]) =>
+        Effect.andThen(objects.set([...folder, name], text), others)
+      )
+    )
 export const remove = (folder: Path) => tree.write(folder).withLock(deleteAll(folder))
 export const rename = (from: Path, to: Path) =>
   tree.write(from, to).withLock(Effect.andThen(copyAll(from, to), deleteAll(from)))
@@ -61,8 +74,10 @@ const program = Effect.gen(function* () {
     Effect.andThen(rename(left, right), Effect.andThen(rename(right, left), write(left, all(`${i}`))))
   )
   const copier = Effect.forEach(range(ROUNDS), () => Effect.andThen(copy(left, copies), remove(copies)))
-  const reader = Effect.forEach(range(2 * ROUNDS), (i) => look(places[i % places.length]!))
-  const [, , seen] = yield* Effect.all([writer, copier, reader], { concurrency: "unbounded" })
+  const seen: Array<string | undefined> = []
+  const reader = Effect.forEach(places, (place) => Effect.map(look(place), (problem) => seen.push(problem)))
+  const changing = Effect.all([writer, copier], { concurrency: "unbounded" })
+  yield* Effect.raceFirst(changing, Effect.forever(reader))
   const torn = seen.filter((problem) => problem !== undefined)
   yield* Console.log(`${seen.length} looks at folders, ${torn.length} torn`)
   for (const problem of torn) yield* Console.log(problem)

@@ -102,7 +102,8 @@ describe("examples", () => {
       `paths: folders are never seen half written, deleted, renamed or copied (${store})`,
       async () => {
         const { code, lines } = await run("paths", store === "file" ? `file:${join(folder, "paths.weft")}` : store)
-        assert.strictEqual(lines[0], "20 looks at folders, 0 torn")
+        const looks = /^(\d+) looks at folders, 0 torn$/.exec(lines[0]!)
+        assert.isAbove(Number(looks?.[1]), 10, lines.join("\n"))
         assert.deepStrictEqual(lines.slice(1), ["/left/a 9", "/left/b 9", "/left/c 9", "/left/d 9"])
         assert.strictEqual(code, 0)
       },
