@@ -20,7 +20,7 @@ export const DEATHS_MAX = 100
 const STOP_MILLIS = 10_000
 
 /** A kill comes up to this long after its victim was seen at work. */
-const KILL_DELAY_MILLIS = 60
+const KILL_DELAY_MILLIS = 400
 
 /** Characters of what a process says on its error output that are kept. */
 const SAID_MAX = 2_000
@@ -40,7 +40,7 @@ export class FleetError extends Schema.TaggedError<FleetError>()("FleetError", {
 /** One place in the fleet, as people see it. */
 export interface Member {
   readonly pid: number
-  readonly state: "starting" | "working" | "waiting" | "killed"
+  readonly state: "starting" | "working" | "waiting" | "killed" | "ended"
   /** Of all processes that had this place. */
   readonly tally: Tally
   /** Processes that died in this place. */
@@ -83,12 +83,16 @@ export class Fleet {
   }
 
   get members(): ReadonlyArray<Member> {
-    return this.places.map(({ before, child, deaths, isKilled, isReady, tally }) => ({
-      pid: child.pid ?? 0,
-      state: isKilled ? "killed" : isReady ? (tally.hands > 0 ? "working" : "waiting") : "starting",
-      tally: add(before, tally),
-      deaths
-    }))
+    const stateOf = ({ isKilled, isReady, tally }: Place): Member["state"] => {
+      if (this.isOver) return "ended"
+      if (isKilled) return "killed"
+      if (!isReady) return "starting"
+      return tally.hands > 0 ? "working" : "waiting"
+    }
+    return this.places.map((place) => {
+      const { before, child, deaths, tally } = place
+      return { pid: child.pid ?? 0, state: stateOf(place), tally: add(before, tally), deaths }
+    })
   }
 
   /** Works until it is interrupted or a process fails. Ends with no process left. */
