@@ -56,7 +56,13 @@ export const line = (progress: Progress): string => {
     .join("  ")
 }
 
-const marks: Readonly<Record<Member["state"], string>> = { ended: "✓", killed: "✗", starting: "…", waiting: "·", working: "▶" }
+const marks: Readonly<Record<Member["state"], string>> = {
+  ended: "✓",
+  killed: "✗",
+  starting: "…",
+  waiting: "·",
+  working: "▶"
+}
 
 /** One process: its share of what all processes did, its figures, how often it died, and where it is. */
 const memberLine = ({ deaths, pid, state, tally }: Member, all: number): string =>

@@ -24,7 +24,10 @@ const start = (...args: ReadonlyArray<string>) =>
     env: { ...process.env, XDG_CACHE_HOME: join(stores, "cache") }
   })
 
-describe("npm start", () => {
+/** Each test starts some processes, on a machine that may be busy. */
+const TIMEOUT = 300_000
+
+describe("npm start", { timeout: TIMEOUT }, () => {
   it("answers a search, says what it skipped, and prints the digest", () => {
     const { status, stderr, stdout } = start(folder, "--search", "Weft", "--search", "silk")
     assert.strictEqual(status, 0)

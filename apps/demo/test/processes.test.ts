@@ -12,7 +12,7 @@ import { drawing } from "../src/draw.ts"
 
 const isFull = process.env["WEFT_SCALE"] === "full"
 const seed = Number(process.env["WEFT_SEED"] ?? 7)
-const FILES = isFull ? 600 : 90
+const FILES = isFull ? 600 : 60
 const KILLS = isFull ? 60 : 4
 const TIMEOUT = 600_000
 
@@ -23,7 +23,7 @@ beforeAll(() => {
   stores = mkdtempSync(join(tmpdir(), "weft-processes-store-"))
   const draw = drawing(seed)
   for (let i = 0; i < FILES; i++) {
-    const words = Array.from({ length: 2000 }, () => `word${draw(500)}${draw(20) === 0 ? "\n" : " "}`)
+    const words = Array.from({ length: 800 }, () => `word${draw(500)}${draw(20) === 0 ? "\n" : " "}`)
     const folder = join(root, `part${i % 9}`)
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, `${i}.txt`), words.join(""))
