@@ -47,7 +47,10 @@ const refuse = (
 const refuseForDamage = (s: State, message: Append | Heartbeat, { from, origin }: Hole): void =>
   refuse(s, message, origin - 1, from - 1, Math.max(0, s.log.termAt(from - 1)), true)
 
-/** The bytes of this node's snapshot are lost: ask for another. */
+/** A snapshot of less is of no use to this node: its log does not go on there, or its disk has a newer one. */
+export const newestSnapshot = (s: State): Index => Math.max(s.log.base, s.snapshot?.index ?? 0)
+
+/** The bytes of this node's snapshot are lost: ask for another. The disk keeps the newest alone and takes none that is older. */
 const refuseForSnapshot = (s: State, message: Append | Heartbeat): void => {
   holdForHard(s, {
     _tag: "AppendReply",
@@ -56,7 +59,7 @@ const refuseForSnapshot = (s: State, message: Append | Heartbeat): void => {
     term: s.term,
     ok: false,
     index: 0,
-    hintIndex: s.log.base,
+    hintIndex: newestSnapshot(s),
     hintTerm: 0,
     damaged: false,
     wantsSnapshot: true,

@@ -3,6 +3,7 @@
  * snapshot in one durable step, and until it has said so this node appends nothing, votes for nobody and does not campaign.
  */
 import { holdForHard } from "./Disk.ts"
+import { newestSnapshot } from "./Follower.ts"
 import { invariant } from "./invariant.ts"
 import { configurationChanged } from "./Membership.ts"
 import { endsInHole, firstHole, giveUpLog, installedHoles } from "./Repair.ts"
@@ -16,7 +17,7 @@ const reply = (s: State, to: NodeId, index: Index, offset: number, installed: bo
 
 /** This node gains nothing from the snapshot: it has, readable, all that stands in it. */
 const isOld = (s: State, meta: SnapshotMeta): boolean => {
-  if (s.needsSnapshot) return meta.index < s.log.base
+  if (s.needsSnapshot) return meta.index < newestSnapshot(s)
   const hole = firstHole(s)
   return meta.index <= s.commit && (hole === undefined || hole.origin > meta.index)
 }

@@ -114,6 +114,14 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "  s.applied = base\n"
   ),
   one(
+    "older-snapshot-asked",
+    "a node without its snapshot asks for one that its disk refuses, because it is older than the lost one",
+    "found here by simulation, seed 41633",
+    "src/core/Follower.ts",
+    "Math.max(s.log.base, s.snapshot?.index ?? 0)",
+    "s.log.base"
+  ),
+  one(
     "new-voter-cannot-vote",
     "a node that casts no votes yet is made a voter",
     "found here by simulation, seeds 348 and 589",
