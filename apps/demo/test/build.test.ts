@@ -271,6 +271,8 @@ describe("the concordance", () => {
       Effect.gen(function* () {
         assert.strictEqual((yield* Effect.flip(built({ processes: 2 })))._tag, "NotShared")
         assert.strictEqual((yield* Effect.flip(built({ renames: FILES + 2 })))._tag, "TooLittleWork")
+        const flat = yield* Effect.flip(onNewStore(built({ root: join(root, "part0", "section0"), renames: 1 })))
+        assert.strictEqual(flat._tag, "NothingToMove")
       })
     )
   )
