@@ -111,7 +111,10 @@ export const fn: {
   }
 }
 
-/** Gives this attempt up and waits until something it read has changed; then the body runs again. */
+/**
+ * Gives this attempt up and waits until something it read has changed; then the body runs again. Dies with
+ * `NothingToWaitFor` when the body has read nothing from its store: it would wait for ever.
+ */
 export const retry: Effect.Effect<never, never, Transaction> = Effect.withFiber((fiber: Fiber.Fiber<any, any>) => {
   current(fiber).retrying = true
   return retryExit

@@ -11,7 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import * as StoreError from "../StoreError.ts"
 import { Transaction } from "../Transaction.ts"
 import { Attempt } from "./Attempt.ts"
-import { NamespaceMismatch } from "./defects.ts"
+import { NamespaceMismatch, NothingToWaitFor } from "./defects.ts"
 import type { Engine } from "./Engine.ts"
 import { checked, fencesOf } from "./Fences.ts"
 import { lockAll, lost } from "./Lost.ts"
@@ -23,7 +23,7 @@ import type { StoreKey } from "./StoreShape.ts"
 import { withTimeout, type Progress } from "./timeLimit.ts"
 import { Transacting, type TransactOptions } from "./Transacting.ts"
 import { retry } from "./TxView.ts"
-import { waitForChange } from "./wait.ts"
+import { waitForChange, waitsForNothing } from "./wait.ts"
 
 type AnyFiber = Fiber.Fiber<any, any>
 type AnyEffect = Effect.Effect<any, any, any>
@@ -239,6 +239,7 @@ const again = (transacting: Transacting, attempt: Attempt, self: AnyEffect): Any
 
 /** The body asked to wait. All requests that it stands on are resolved. */
 const blocked = (transacting: Transacting, attempt: Attempt, self: AnyEffect): AnyEffect => {
+  if (waitsForNothing(attempt)) return Exit.die(new NothingToWaitFor(attempt.label))
   transacting.engine.stats.waits++
   transacting.releaseAll()
   return Effect.flatMap(waitForChange(transacting.engine, attempt), () => {

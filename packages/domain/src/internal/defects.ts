@@ -14,6 +14,22 @@ export class TransactionEnded extends Error {
   }
 }
 
+/**
+ * A body asked to wait for a change of what it read (`Tx.retry`, `Tx.check`) and had read nothing of the store: no commit
+ * would ever have woken it. Nothing was written.
+ */
+export class NothingToWaitFor extends Error {
+  readonly _tag = "NothingToWaitFor"
+  constructor(label: string | undefined) {
+    super(
+      `The transaction ${label === undefined ? "(no label)" : `"${label}"`} asked to wait until something it read changes, ` +
+        `but it has read nothing from its store, so it would wait for ever. Read what the condition depends on inside of ` +
+        `the transaction, from a collection of its store (a Ref or a variable cannot wake it).`
+    )
+    this.name = "NothingToWaitFor"
+  }
+}
+
 /** A collection of another store was used inside a transaction. Nothing was read or written there. */
 export class NamespaceMismatch extends Error {
   readonly _tag = "NamespaceMismatch"

@@ -22,6 +22,12 @@ export interface AttemptWaiter extends Waiter {
   version: number
 }
 
+/** Whether nothing can ever end a wait of this attempt: it read nothing, and nothing becomes visible by time alone. */
+export const waitsForNothing = ({ journal, wakeMillis }: Attempt): boolean =>
+  wakeMillis === Number.POSITIVE_INFINITY &&
+  journal.ranges === undefined &&
+  !journal.entries.some((entry) => entry.read)
+
 /** Ends when something read has changed. All requests that the attempt stands on must be resolved. */
 export const waitForChange = (engine: Engine, attempt: Attempt): Effect.Effect<void, StoreError> => {
   const wait = forChange(engine, attempt)

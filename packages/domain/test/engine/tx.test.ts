@@ -153,6 +153,34 @@ for (const lane of lanes) {
         })
       ))
 
+    it("a body that waits and has read nothing dies at once, and says what to do", () =>
+      run(
+        Effect.gen(function* () {
+          const dies = (body: Effect.Effect<unknown, unknown, Tx.Transaction | Store>) =>
+            Effect.map(Effect.exit(Tx.transactWith(body, { label: "idle" })), (exit) => {
+              const [reason] = Exit.isFailure(exit) ? exit.cause.reasons : []
+              expect(reason !== undefined && Cause.isDieReason(reason) && reason.defect).toMatchObject({
+                _tag: "NothingToWaitFor",
+                message: expect.stringMatching(/"idle".*Read what the condition depends on/) as string
+              })
+            })
+          yield* dies(Tx.retry)
+          yield* dies(Tx.orElse(Tx.check(false), () => Tx.retry))
+          // What a body has written itself, nobody else can change under it.
+          yield* dies(Effect.andThen(raw.set("own", 1), Effect.andThen(raw.get("own"), Tx.retry)))
+          expect(yield* raw.get("own")).toBe(0)
+          // Reads of a branch that gave up, or failed, are still what it waits for.
+          const body = Tx.orElse(
+            Effect.flatMap(raw.get("seen"), (n) => Tx.check(n > 0)),
+            () => Tx.retry
+          )
+          const fiber = yield* Effect.forkChild(Tx.transact(body), { startImmediately: true })
+          yield* Effect.sleep(5)
+          yield* raw.set("seen", 1)
+          yield* Fiber.join(fiber)
+        })
+      ))
+
     it("orElse undoes the writes of the first branch and waits for the reads of both", () =>
       run(
         Effect.gen(function* () {
