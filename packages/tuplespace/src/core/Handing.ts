@@ -100,6 +100,15 @@ export interface Standing {
 export const stands = ({ isTicketThere, isTupleThere, will }: Standing): boolean =>
   will === "ticket" && isTicketThere && isTupleThere
 
+/**
+ * [9] What a take that can wait gets at once: its oldest fit, unless somebody waits for that. Then it stands in line and gets
+ * what the sequential rule gives it, which may be that tuple; a younger one that nobody waits for would be the wrong one.
+ */
+export const atOnce = <F>(fits: Iterable<F>, isAwaited: (tuple: F) => boolean): F | undefined => {
+  for (const tuple of fits) return isAwaited(tuple) ? undefined : tuple
+  return undefined
+}
+
 /** [9] The oldest fit that a passer-by may take: one that nobody waits for. */
 export const free = <F>(fits: Iterable<F>, isAwaited: (tuple: F) => boolean): F | undefined => {
   for (const tuple of fits) if (!isAwaited(tuple)) return tuple

@@ -239,6 +239,11 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     return first
   }
 
+  /** The oldest fit, unless somebody waits for it already [9]. */
+  atOnce(access: Access, template: Compiled, readied: Readied): Found<T> | undefined {
+    return Handing.atOnce(this.fits(access, template, true), (found) => this.#isAwaited(access.tx, found, readied))
+  }
+
   /** The oldest fit for which nobody waits already [9]. */
   free(access: Access, template: Compiled, readied: Readied, sweeps: boolean): Found<T> | undefined {
     return Handing.free(this.fits(access, template, sweeps), (found) => this.#isAwaited(access.tx, found, readied))

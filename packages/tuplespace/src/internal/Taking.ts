@@ -60,11 +60,11 @@ export const take = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ r
     })
   )
 
-/** A free fit, taken at once. */
+/** The oldest fit, taken at once if nobody waits for it. */
 const firstLook = <T extends ReadonlyArray<unknown>>({ attempt, cells, compiled, follower }: Place<T>) =>
   cells.base.operation("take", (access): Taken<T> | undefined =>
     attempt(() => {
-      const found = cells.free(access, compiled, follower.readied, true)
+      const found = cells.atOnce(access, compiled, follower.readied)
       return found === undefined ? undefined : cells.take(access.tx, found, "")
     })
   )
@@ -175,7 +175,7 @@ const leased = <T extends ReadonlyArray<unknown>>(place: Place<T>, restore: Rest
     const willKey = takes(session.id) + encodePart(session.nextPlace())
     const first = cells.base.operation("takeLeased", (access): "taken" | "none" | "gone" => {
       if (!Sessions.exists(access.tx, session)) return "gone"
-      const found = attempt(() => cells.free(access, compiled, follower.readied, true))
+      const found = attempt(() => cells.atOnce(access, compiled, follower.readied))
       if (found === undefined) return "none"
       cells.handOver(access.tx, found, willKey, willKey)
       return "taken"

@@ -65,7 +65,8 @@ const operationOf = ({ place, state }: Turn, client: Client, kind: Kind): ((acce
       return (access) => cells.build(access, template, client.built!, indexedAtOnce)
     case "first":
       return (access) => {
-        const found = cells.free(access, template, readied, true)
+        const isPassing = actOf(client).act === "takeIfPresent"
+        const found = isPassing ? cells.free(access, template, readied, true) : cells.atOnce(access, template, readied)
         return found === undefined ? undefined : cells.take(access.tx, found, "")
       }
     case "ticket": {
@@ -84,7 +85,7 @@ const operationOf = ({ place, state }: Turn, client: Client, kind: Kind): ((acce
     case "leaseFirst":
       return (access) => {
         if (!sessionOps.exists(access.tx, sid)) return "gone"
-        const found = cells.free(access, template, readied, true)
+        const found = cells.atOnce(access, template, readied)
         if (found === undefined) return "none"
         cells.handOver(access.tx, found, client.willKey!, client.willKey!)
         return "taken"

@@ -76,7 +76,7 @@ const buried = (state: State, i: number): State => {
   return taken === undefined ? gone : { ...gone, consumed: [...gone.consumed, taken.tuple[1]] }
 }
 
-/** Who finds a tuple may not take it when somebody waits for it, nor pass an older one that nobody waits for. */
+/** Who finds a tuple may not take it when somebody waits for it, nor leave an older one but for who waits. */
 const barging = (place: Place, state: State, client: Client, value: unknown): string | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const { restore, tuple } = value as Taken<Tuple>
@@ -84,7 +84,9 @@ const barging = (place: Place, state: State, client: Client, value: unknown): st
     return `${client.name} takes ${tuple[1]}, for which somebody waits`
   }
   const left = older(place, state, client.template!, stampOf(restore.ready))
-  if (left === undefined || whoWaits(place, state, client.process, left) !== undefined) return undefined
+  if (left === undefined) return undefined
+  const isPassing = client.script[client.at]!.act === "takeIfPresent"
+  if (isPassing && whoWaits(place, state, client.process, left) !== undefined) return undefined
   return `${client.name} takes ${tuple[1]}, though ${left[1]} is older`
 }
 
