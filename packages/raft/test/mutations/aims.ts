@@ -99,7 +99,15 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "leader-outside-counts-itself": only({ membership: 20, partition: 10 }, { aim: 0.8 }),
   "snapshot-with-newest-members": only({ membership: 20, compact: 20, crash: 5 }, { limits: smallLogs }),
   "install-keeps-other-log": only({ partition: 15, campaign: 10, crash: 5 }, { limits: smallLogs }),
-  "old-snapshot-installed": only({ crash: 10, partition: 10 }, { network: stragglers, limits: smallLogs }),
+  "old-snapshot-installed": only(
+    { crash: 20, partition: 20 },
+    {
+      nodes: 3,
+      network: { doubling: 0.3, reordering: 0.5, stragglers: 0.2, stragglerMaxMicros: 500_000 },
+      limits: { snapshotEntries: 20, snapshotBytes: 1 << 20, snapshotPieceBytes: 4096, keepEntries: 0, keepBytes: 0 },
+      clients: { count: 4, outstanding: 2, thinkMicros: 20_000, reads: 0 }
+    }
+  ),
   "acts-while-installing": only({ crash: 5, diskSlow: 20, partition: 15 }, { limits: smallLogs }),
   "session-order-lost": only(
     { crash: 10, partition: 10 },
