@@ -100,15 +100,10 @@ export const snapshotsAndSessions: ReadonlyArray<Mutation> = [
     edits: [
       {
         file: replica,
-        find: "if (parts.length > 0) this.parts = []",
-        replace: `if (parts.length > 0 && entry.kind === "command") this.parts = []`
-      },
-      {
-        file: replica,
         find: "parts[0]?.term === entry.term ? parts : []",
         replace: "parts"
       },
-      // The first entry of every term is a noop, which ends a run as well: each of the three alone is enough.
+      // The first entry of every term is a noop, which ends a run as well: each of the two alone is enough.
       {
         file: replica,
         find: "    if (parts.length > 0) this.parts = []\n",
