@@ -26,7 +26,7 @@ import { Transaction } from "@weft/domain/Transaction"
 import * as Template from "./core/Template.ts"
 import type { Compiled, Match, Predicates } from "./core/Template.ts"
 import * as Follower from "./internal/Follower.ts"
-import { type Found, SpaceCells } from "./internal/SpaceCells.ts"
+import { type Built, type Found, SpaceCells } from "./internal/SpaceCells.ts"
 import * as Taking from "./internal/Taking.ts"
 import { describer } from "./internal/describer.ts"
 import { defaults } from "./TupleSpace.ts"
@@ -315,14 +315,14 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   private indexed(compiled: Compiled): Effect.Effect<void, StoreError.StoreError, any> {
     return Effect.flatMap(Effect.context<never>(), (context) => {
       if (Context.getOrUndefined(context, Transaction) !== undefined) return Effect.void
-      const build = (from: Key): Effect.Effect<void, StoreError.StoreError, any> =>
+      const build = (at?: Built): Effect.Effect<void, StoreError.StoreError, any> =>
         Effect.flatMap(
-          this.base.operation("index", (access) => this.cells.build(access, compiled, from)),
+          this.base.operation("index", (access) => this.cells.build(access, compiled, at)),
           (next) => (next === undefined ? Effect.void : build(next))
         )
       return Effect.flatMap(
         this.base.operation("register", ({ tx }) => this.cells.register(tx, compiled)),
-        (isNew) => (isNew ? build(this.cells.keys.tuples) : Effect.void)
+        (isNew) => (isNew ? build() : Effect.void)
       )
     })
   }

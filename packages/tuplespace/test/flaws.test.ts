@@ -14,6 +14,7 @@ import * as Fiber from "effect/Fiber"
 import { assert, describe, it } from "vitest"
 import { any, compile, is, type Predicates, where } from "../src/core/Template.ts"
 import * as StoreTupleSpace from "../src/StoreTupleSpace.ts"
+import type { Built } from "../src/internal/SpaceCells.ts"
 import { Readied, recordOf } from "../src/internal/Tickets.ts"
 import { access, cellsOf, type Tuple } from "../testing/model/world.ts"
 import * as Schema from "effect/Schema"
@@ -122,7 +123,7 @@ describe("flaws of tuple spaces", () => {
     const town = new Town()
     const template = compile(["job", 7], {})
     town.commit(({ tx }) => cells.register(tx, template))
-    town.commit((access) => cells.build(access, template, cells.keys.tuples))
+    town.commit((access) => cells.build(access, template))
     for (let i = 100; i < 400; i++) {
       town.out("job", i)
       town.out(`other ${i}`, 7)
@@ -135,6 +136,30 @@ describe("flaws of tuple spaces", () => {
     assert.deepStrictEqual(value, ["job", 7])
     const looked = request.reads.length + request.ranges.reduce((sum, { entries }) => sum + entries!.length, 0)
     assert.isAtMost(looked, 10)
+  })
+
+  it("8: a tuple that comes back while an index is built is in it, also below what was indexed already", () => {
+    const town = new Town()
+    town.out("job", 1)
+    town.out("job", 2)
+    const all = compile([any, any], {})
+    const found = town.look((access) => cells.free(access, all, town.readied, false))!
+    const taken = town.look(({ tx }) => cells.take(tx, found, ""))
+    town.commit(({ tx }) => cells.take(tx, found, ""))
+    const jobs = compile(["job", any], {})
+    town.commit(({ tx }) => cells.register(tx, jobs))
+    let built: Built | undefined
+    const build = (): void => {
+      const at = built
+      built = town.look((access) => cells.build(access, jobs, at, 1))
+      town.commit((access) => cells.build(access, jobs, at, 1))
+    }
+    build()
+    town.commit(({ tx }) => cells.putBack(tx, taken))
+    for (build(); built !== undefined;) build()
+    assert.isTrue(town.look(({ tx }) => cells.isReady(tx, jobs)))
+    const ids = town.look((access) => [...cells.fits(access, jobs, false)].map(({ tuple }) => tuple[1]))
+    assert.deepStrictEqual(ids, [1, 2])
   })
 
   it("9: a tuple for which a taker waits is there to be read until it is handed over, and there for nobody else to take", () => {

@@ -10,6 +10,7 @@ import * as KeyDecode from "@weft/domain/core/KeyDecode"
 import { type Restore, type Ticket, type Will, willOf, willValue } from "@weft/domain/core/SessionCells"
 import { settle, type Settlement, type TakeEnd, type TakeWill } from "@weft/domain/core/TupleRules"
 import type { Value } from "@weft/domain/core/Value"
+import type { Version } from "@weft/domain/core/Version"
 import type { Item, TxView } from "@weft/domain/internal/TxView"
 import * as Sessions from "@weft/domain/Sessions"
 import { buildingValue, entryValue, putBack, readyValue } from "@weft/domain/TupleCells"
@@ -39,6 +40,14 @@ export interface Taken<T> {
   readonly tuple: T
   readonly value: Value
   readonly restore: Restore
+}
+
+/** How far a mask is built. */
+export interface Built {
+  /** Version of the mask's cell when it was begun. */
+  readonly since: Version
+  /** Tuples before this key are indexed. */
+  readonly from: Key
 }
 
 /** Masks of one arity that have an index; mask 0 always has one. */
@@ -92,19 +101,24 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     return true
   }
 
-  /** Indexes the next tuples after `from` for a mask, at most `max`; gives where to go on, `undefined` when all are done. */
-  build(access: Access, { arity, mask }: Compiled, from: Key, max: number = buildMax): Key | undefined {
+  /**
+   * Indexes the next tuples for a mask, at most `max`; gives where to go on, `undefined` when all are done. Begins anew when
+   * the mask was set back meanwhile: a tuple that it missed came back, perhaps to a place that was indexed already.
+   */
+  build(access: Access, { arity, mask }: Compiled, at?: Built, max: number = buildMax): Built | undefined {
     const { tx } = access
-    const end = prefixEnd(this.keys.tuples)
-    const items = tx.range({ start: from, end, limit: max })
+    const registry = this.#registry(arity) + encodePart(mask)
+    const since = tx.versionOf(registry)
+    const start = at?.since === since ? at.from : this.keys.tuples
+    const items = tx.range({ start, end: prefixEnd(this.keys.tuples), limit: max })
     const tuples = this.base.decodeAll(access, items, ({ key, value }) => this.base.decode(access, value, key))
     for (let i = 0; i < items.length; i++) {
       const tuple = tuples[i]!
       if (tuple.length !== arity) continue
       tx.set(this.keys.entries + classOf(tuple, mask) + stampOf(items[i]!.key), entryValue)
     }
-    if (items.length === max) return successor(items[items.length - 1]!.key)
-    tx.set(this.#registry(arity) + encodePart(mask), readyValue)
+    if (items.length === max) return { since, from: successor(items[items.length - 1]!.key) }
+    tx.set(registry, readyValue)
     return undefined
   }
 

@@ -10,7 +10,7 @@ import { retry } from "@weft/domain/internal/TxView"
 import type { Access } from "@weft/domain/Collection"
 import { run } from "@weft/domain/testing/ModelStore"
 import { compile } from "../../src/core/Template.ts"
-import type { Found, Taken } from "../../src/internal/SpaceCells.ts"
+import type { Built, Found, Taken } from "../../src/internal/SpaceCells.ts"
 import { takes } from "../../src/internal/SpaceKeys.ts"
 import { recordOf } from "../../src/internal/Tickets.ts"
 import {
@@ -62,7 +62,7 @@ const operationOf = ({ place, state }: Turn, client: Client, kind: Kind): ((acce
     case "register":
       return ({ tx }) => cells.register(tx, template)
     case "index":
-      return (access) => cells.build(access, template, client.built!, indexedAtOnce)
+      return (access) => cells.build(access, template, client.built, indexedAtOnce)
     case "first":
       return (access) => {
         const isPassing = actOf(client).act === "takeIfPresent"
@@ -120,10 +120,10 @@ export const arrived = (before: Turn, kind: Kind, value: unknown, version: Versi
       return goOn(turn)
     case "register":
       if (clientOf(turn).isEnding) return unwind(turn)
-      return value === true ? send(change(turn, { built: turn.place.cells.keys.tuples }), "index") : begin(turn)
+      return value === true ? send(change(turn, { built: undefined }), "index") : begin(turn)
     case "index":
       if (clientOf(turn).isEnding) return unwind(turn)
-      return value === undefined ? begin(turn) : send(change(turn, { built: value as Key }), "index")
+      return value === undefined ? begin(turn) : send(change(turn, { built: value as Built }), "index")
     case "first":
       return looked(turn, value as Taken<Tuple> | undefined)
     case "ticket":

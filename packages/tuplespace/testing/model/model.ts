@@ -164,7 +164,7 @@ const endedIn =
     const stored = idsUnder(place, state, tuples)
     const expires = (id: number) =>
       processes.flat(2).some((act) => act.act === "out" && act.tuple[1] === id && act.expires === true)
-    const here = [...stored, ...idsUnder(place, state, dead), ...state.consumed]
+    const here = [...stored, ...idsUnder(place, state, dead), ...state.consumed, ...withTheDead(state)]
     const lost = state.put.find((id) => !here.includes(id) && !(expires(id) && state.now > 0))
     if (lost !== undefined) return `tuple ${lost} is lost`
     for (const each of state.clients) {
@@ -180,6 +180,12 @@ const endedIn =
     const wills = state.store.cells.filter(({ key }) => key.startsWith(SessionCells.prefixes.will))
     return wills.length > waiting.size ? "a will is left behind" : undefined
   }
+
+/** Ids of tuples that somebody had taken who died before giving them back. */
+const withTheDead = ({ clients, processes }: State): ReadonlyArray<number> =>
+  clients.flatMap(({ at, process, script, taken }) =>
+    processes[process]!.isDead && taken !== undefined && script[at]?.act !== "lease" ? [taken.tuple[1]] : []
+  )
 
 const stuck = (
   place: Place,
@@ -219,7 +225,12 @@ const keyIn =
       )
     })
     for (const { pending, phase, seen } of janitors) words.push(`${phase}${mark(pending)}${seen}`)
-    for (const { cell, key } of store.cells) words.push(...wordsOf(place.cells, key, cell))
+    const isBuilding = state.clients.some(({ built }) => built !== undefined)
+    for (const { cell, key } of store.cells) {
+      words.push(...wordsOf(place.cells, key, cell))
+      // A mask that was set back looks the same, but is not.
+      if (isBuilding && key.startsWith(place.cells.keys.masks)) words.push(cell.version)
+    }
     return canonical(words)
   }
 
@@ -234,7 +245,7 @@ const ofClient = (each: Client, words: Words): void => {
   if (willKey !== undefined) words.push(...keyOf(willKey))
   if (taken !== undefined) words.push(...keyOf(taken.restore.ready))
   // What was indexed last has a byte more, so that the next range begins after it.
-  if (built !== undefined) words.push(...keyOf(built.endsWith("\0") ? built.slice(0, -1) : built))
+  if (built !== undefined) words.push(...keyOf(built.from.slice(0, -1)), built.since)
 }
 
 const ofProcess = (each: Process, words: Words): void => {

@@ -70,7 +70,8 @@ const idOf = ({ at, script }: Client): number => (script[at] as Extract<Act, { r
 const buried = (state: State, i: number): State => {
   const client = state.clients[i]!
   const { kind, value } = client.sent!
-  const gone = Clients.withClient(state, i, { ...client, sent: undefined })
+  const back = kind === "putBack" ? undefined : client.taken
+  const gone = Clients.withClient(state, i, { ...client, sent: undefined, taken: back })
   const taken =
     kind === "first" || kind === "receive" ? (value as Taken<Tuple>) : kind === "done" ? client.taken : undefined
   return taken === undefined ? gone : { ...gone, consumed: [...gone.consumed, taken.tuple[1]] }

@@ -9,7 +9,7 @@ import type { ModelStore, Pending } from "@weft/domain/testing/ModelStore"
 import * as Schema from "effect/Schema"
 import type { Compiled } from "../../src/core/Template.ts"
 import type { Pair } from "../../src/internal/matching.ts"
-import { SpaceCells, type Taken } from "../../src/internal/SpaceCells.ts"
+import { type Built, SpaceCells, type Taken } from "../../src/internal/SpaceCells.ts"
 import type { Readied } from "../../src/internal/Tickets.ts"
 
 /** Tuples of the model: a word, and a number that no other tuple has. */
@@ -83,7 +83,7 @@ export interface Client {
   readonly watch: Pending | undefined
   readonly template: Compiled | undefined
   /** Place up to which a new index is built. */
-  readonly built: Key | undefined
+  readonly built: Built | undefined
   /** Session and nonce of the take under way, from before its ticket stands until it is delivered. */
   readonly taking: { readonly sid: string; readonly nonce: string } | undefined
   readonly willKey: Key | undefined
