@@ -217,6 +217,12 @@ const shared = new WeakMap<
   { session: Session | undefined; opening: Effect.Effect<Session, StoreError> | undefined }
 >()
 
+/** The shared session of a store, where there is one already: what `current` answers then. */
+export const present = (engine: Engine): Effect.Effect<Session> | undefined => {
+  const session = shared.get(engine)?.session
+  return session === undefined || session.isLost() ? undefined : Effect.succeed(session)
+}
+
 /**
  * The session that this process shares for what it does in a store: opened at the first use, again when it was lost, closed
  * with the store.

@@ -12,7 +12,7 @@
 import type { Key } from "./Key.ts"
 import { encode, encodePart, stampLength } from "./KeyCodec.ts"
 import { decodePart } from "./KeyDecode.ts"
-import type { Mode, NodeMode } from "./LockRules.ts"
+import { type Mode, modes, type NodeMode } from "./LockRules.ts"
 import { willPrefix, type Unlock } from "./SessionCells.ts"
 
 const root = encode([null, "lock"])
@@ -21,7 +21,19 @@ const root = encode([null, "lock"])
 export const treePrefix = (tree: string): Key => root + encodePart(tree)
 
 /** Tickets of a node in a mode; the stamp follows. The node's own key is a part, so no node's tickets begin another's. */
-export const ticketPrefix = (tree: Key, node: Key, mode: Mode): Key => tree + encodePart(node) + encodePart(mode)
+export const ticketPrefix = (tree: Key, node: Key, mode: Mode): Key => tree + encodePart(node) + modeParts[mode]!
+
+const modeParts: ReadonlyArray<Key> = modes.map((mode) => encodePart(mode))
+
+/** The same for many look-ups of few nodes: each node is encoded once. */
+export const ticketPrefixes = (tree: Key): ((node: Key, mode: Mode) => Key) => {
+  const known = new Map<Key, Key>()
+  return (node, mode) => {
+    let at = known.get(node)
+    if (at === undefined) known.set(node, (at = tree + encodePart(node)))
+    return at + modeParts[mode]!
+  }
+}
 
 /** What a ticket's key says, that of its tree left out. */
 export const ticketOf = (key: Key, tree: Key): { readonly node: Key; readonly mode: Mode; readonly stamp: Key } => {

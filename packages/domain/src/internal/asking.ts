@@ -55,9 +55,8 @@ export const asking = <A, E, Id>(
   ask: (asker: Asker) => Effect.Effect<A | undefined, E, Id>,
   takeBack: (tx: TxView, asker: Asker) => void
 ): Effect.Effect<A, E | StoreError, Id> =>
-  Effect.flatMap(
-    Effect.all([store, unfenced(Sessions.current(store))]),
-    ([{ engine }, session]: readonly [StoreShape, Sessions.Session]) => {
+  Effect.flatMap(store, ({ engine }: StoreShape) =>
+    Effect.flatMap(Sessions.present(engine) ?? unfenced(Sessions.current(store)), (session) => {
       const asker: Asker = { engine, session, nonce: session.nextPlace(), stamp: undefined }
       const undo = dropped(
         engine,
@@ -72,5 +71,5 @@ export const asking = <A, E, Id>(
             ? Effect.andThen(Sessions.renew(store, session), asking(store, label, ask, takeBack))
             : Effect.succeed(found)
       )
-    }
+    })
   )

@@ -3,6 +3,7 @@
  * are those of `core/LockRules.ts`; here they look at tickets in a store. Numbers in brackets are lines of the algorithm
  * in docs/LOCKS.md.
  */
+import type { Range } from "../core/Commit.ts"
 import { type Key, prefixEnd } from "../core/Key.ts"
 import * as KeyDecode from "../core/KeyDecode.ts"
 import * as Cells from "../core/LockCells.ts"
@@ -54,9 +55,9 @@ export const isFree = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>): b
 }
 
 /** The rules' view of the tickets in a store: each look is an exact range that ends at the stamp of who looks. */
-const ticketsIn = (tx: TxView, tree: Key): Rules.Tickets<Key, Key> => ({
+const ticketsIn = (tx: TxView, prefixOf: (node: Key, mode: Mode) => Key): Rules.Tickets<Key, Key> => ({
   nearest: (node, mode, before) => {
-    const start = Cells.ticketPrefix(tree, node, mode)
+    const start = prefixOf(node, mode)
     const [item] = tx.range({ start, end: start + before, limit: 1, reverse: true })
     return item === undefined ? undefined : item.key.slice(start.length)
   }
@@ -64,16 +65,16 @@ const ticketsIn = (tx: TxView, tree: Key): Rules.Tickets<Key, Key> => ({
 
 /** [7] The stamp of the latest earlier ticket in the way, or `undefined`: granted. */
 export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, stamp: Key): Key | undefined => {
-  tx.prefetch(
-    [],
-    nodes.flatMap(({ mode, node }) =>
-      Rules.opposed[mode]!.map((other) => {
-        const start = Cells.ticketPrefix(tree, node, other)
-        return { start, end: start + stamp, limit: 1, reverse: true }
-      })
-    )
-  )
-  return Rules.blocker(ticketsIn(tx, tree), nodes, stamp)
+  const prefixOf = Cells.ticketPrefixes(tree)
+  const ranges: Array<Range> = []
+  for (const { mode, node } of nodes) {
+    for (const other of Rules.opposed[mode]!) {
+      const start = prefixOf(node, other)
+      ranges.push({ start, end: start + stamp, limit: 1, reverse: true })
+    }
+  }
+  tx.prefetch([], ranges)
+  return Rules.blocker(ticketsIn(tx, prefixOf), nodes, stamp)
 }
 
 /**
