@@ -92,10 +92,11 @@ class LocalTree<P> implements Lock.Tree<P> {
       const message = `a request on the lock tree "${this.name}" names no path: nothing was locked`
       throw StoreError.make(new StoreError.InvalidInput({ message }))
     }
-    return Rules.expand(
+    const nodes = Rules.expand(
       read.map((path) => this.chain(path)),
       write.map((path) => this.chain(path))
     )
+    return nodes.map(({ mode, node }) => ({ node, mode, entry: undefined }))
   }
 
   private chain(path: P): Rules.Chain {

@@ -8,7 +8,7 @@
  */
 import * as Rules from "./LockRules.ts"
 import type { Mode, NodeMode } from "./LockRules.ts"
-import { nearest, type NodeEntry, opposedCount, type Request, type Ticket } from "./LockTickets.ts"
+import { nearest, type NodeEntry, opposedCount, type Request, type Spot, type Ticket } from "./LockTickets.ts"
 
 export type { Request, Ticket } from "./LockTickets.ts"
 
@@ -53,7 +53,7 @@ export class LockTable {
    * holding others (`holding`) may close a cycle of waits: then nothing is left behind and the cycle is returned.
    */
   request(
-    nodes: ReadonlyArray<NodeMode>,
+    nodes: ReadonlyArray<Spot>,
     options: { readonly owner: unknown; readonly holding?: ReadonlyArray<Request>; readonly granted: () => void }
   ): Request | { readonly cycle: Cycle } {
     const request = this.append(nodes, options.owner, options.holding ?? none)
@@ -70,10 +70,10 @@ export class LockTable {
   }
 
   /** As `request`, but takes nothing unless it is free at once. */
-  requestIfFree(nodes: ReadonlyArray<NodeMode>, owner: unknown): Request | undefined {
-    for (const { mode, node } of nodes) {
-      const entry = this.nodes.get(node)
-      if (entry !== undefined && opposedCount(entry, mode) > 0) return undefined
+  requestIfFree(nodes: ReadonlyArray<Spot>, owner: unknown): Request | undefined {
+    for (const spot of nodes) {
+      const entry = spot.entry?.home === this.nodes ? spot.entry : this.nodes.get(spot.node)
+      if (entry !== undefined && opposedCount(entry, spot.mode) > 0) return undefined
     }
     const request = this.append(nodes, owner, none)
     request.state = "granted"
@@ -138,7 +138,7 @@ export class LockTable {
     this.unlink(old)
   }
 
-  private append(nodes: ReadonlyArray<NodeMode>, owner: unknown, holding: ReadonlyArray<Request>): Request {
+  private append(nodes: ReadonlyArray<Spot>, owner: unknown, holding: ReadonlyArray<Request>): Request {
     const request: Request = {
       stamp: ++this.stamps,
       tickets: new Array<Ticket>(nodes.length),
@@ -150,8 +150,9 @@ export class LockTable {
       upgrade: undefined
     }
     for (let i = 0; i < nodes.length; i++) {
-      const { mode, node } = nodes[i]!
-      const entry = this.entry(node)
+      const spot = nodes[i]!
+      const { mode } = spot
+      const entry = spot.entry?.home === this.nodes ? spot.entry : (spot.entry = this.entry(spot.node))
       const tail = entry.tails[mode]
       const ticket: Ticket = { entry, request, mode, before: tail, after: undefined, waiters: undefined }
       if (tail === undefined) entry.heads[mode] = ticket
@@ -169,6 +170,7 @@ export class LockTable {
       if (this.idle > idleNodesMin && this.idle * 2 > this.nodes.size) this.sweep()
       entry = {
         node,
+        home: this.nodes,
         heads: [undefined, undefined, undefined, undefined, undefined],
         tails: [undefined, undefined, undefined, undefined, undefined],
         counts: [0, 0, 0, 0, 0],
@@ -182,7 +184,11 @@ export class LockTable {
 
   private sweep(): void {
     const kept = new Map<string, NodeEntry>()
-    for (const [node, entry] of this.nodes) if (entry.total > 0) kept.set(node, entry)
+    for (const [node, entry] of this.nodes) {
+      if (entry.total === 0) continue
+      entry.home = kept
+      kept.set(node, entry)
+    }
     this.nodes = kept
     this.idle = 0
   }

@@ -15,11 +15,18 @@ export interface Ticket {
 
 export interface NodeEntry {
   readonly node: string
+  /** The map of a table that it stands in; after a sweep that let it go, no longer the table's. */
+  home: Map<string, NodeEntry>
   /** First and last ticket of each mode, in stamp order. */
   readonly heads: Array<Ticket | undefined>
   readonly tails: Array<Ticket | undefined>
   readonly counts: [number, number, number, number, number]
   total: number
+}
+
+/** A node of a request that remembers where it was found: the same request again need not look it up. */
+export interface Spot extends NodeMode {
+  entry?: NodeEntry | undefined
 }
 
 export type State = "waiting" | "granted" | "upgrading" | "ended"
