@@ -1,9 +1,9 @@
 /**
  * Checks the models of tree locks and tuple spaces at their large sizes: every state of every small world.
  *
- *   npm run model -- [--only TEXT,TEXT] [--short] [--states-max N] [--json] [--list]
+ *   npm run model -- [--only TEXT]... [--short] [--states-max N] [--json] [--list]
  *
- * `--only` takes the groups whose name has one of the texts in it, `--short` the sizes of `npm test`. `--states-max` gives
+ * `--only`, as often as wanted, takes the groups whose name has one of the texts in it, `--short` the sizes of `npm test`. `--states-max` gives
  * up a world after N states, which then counts as cut and fails the run. `--json` prints one object a group, for programs.
  * A violation is printed as the shortest way to it. Progress goes to stderr.
  */
@@ -25,7 +25,7 @@ const groupOf = <S>({ models, name }: { readonly name: string; readonly models: 
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string" },
+    only: { type: "string", multiple: true },
     short: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
@@ -36,13 +36,13 @@ const statesMax = values["states-max"] === undefined ? undefined : Number(values
 if (statesMax !== undefined && !(Number.isSafeInteger(statesMax) && statesMax >= 1)) {
   throw new RangeError(`--states-max must be a whole number of at least 1, not ${values["states-max"]}`)
 }
-const wanted = values.only?.split(",")
+const wanted = values.only
 const ofLocks = values.short ? LockModels.short() : LockModels.full()
 const ofTuples = values.short ? TupleModels.short() : TupleModels.full()
 const groups = [...ofLocks.map(groupOf), ...ofTuples.map(groupOf)].filter(
   ({ name }) => wanted === undefined || wanted.some((text) => name.includes(text))
 )
-if (groups.length === 0) throw new RangeError(`no group has "${values.only}" in its name: --list names them`)
+if (groups.length === 0) throw new RangeError(`no group has "${wanted?.join(`" or "`)}" in its name: --list names them`)
 
 interface Total {
   models: number
