@@ -49,6 +49,12 @@ export const takers = (faults: Faults): ReadonlyArray<Model<State>> => [
   world("two takers of one process", [[[out(1), out(2)]], [[take()], [take()]]], faults)
 ]
 
+/** More tuples than takers. */
+export const manyOuts = (faults: Faults): ReadonlyArray<Model<State>> => [
+  world("three outs, two takers", apart([out(1), out(2), out(3)], [take(), take()], [take()]), faults),
+  world("four outs, a taker, a passer-by", apart([out(1), out(2)], [out(3), out(4)], [take()], [pass()]), faults)
+]
+
 /** Takers that wait, and readers. */
 export const readers = (faults: Faults): ReadonlyArray<Model<State>> => [
   world("a reader, a taker", apart([out(1)], [read()], [take()]), faults),
@@ -111,6 +117,7 @@ const each: Faults = { cancels: 1, crashes: 1, expiries: 1 }
 /** The sizes of `npm run model`. */
 export const full = (): ReadonlyArray<Group> => [
   { name: "tuples: takers, cancel", models: takers({ cancels: 2 }) },
+  { name: "tuples: many outs", models: manyOuts({}) },
   { name: "tuples: takers, crash", models: takers({ crashes: 1 }) },
   { name: "tuples: takers, live expiry", models: takers({ expiries: 1 }) },
   { name: "tuples: takers, cancel and crash", models: takers({ cancels: 1, crashes: 1 }) },
