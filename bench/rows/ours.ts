@@ -1,9 +1,9 @@
 /** Our side of rows 7, 8 and 22: `DRef` on the store in memory, in transactions as users write them. */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Backend } from "@weft/domain/Backend"
+import { Backend } from "@weft/domain/Backend"
 import * as DMap from "@weft/domain/DMap"
 import * as DRef from "@weft/domain/DRef"
 import { Store } from "@weft/domain/Store"
@@ -39,8 +39,24 @@ const fill = (bytes: number) =>
     for (let i = 0; i < count; i++) yield* filler.set(i, text)
   })
 
+/** The store in memory as one that wants the bytes of every value: it would never make those of a number. */
+const wantingBytes = Layer.sync(Backend, () => {
+  const backend = InprocBackend.make()
+  const sync = backend.sync!
+  const commitOne: typeof sync.commitOne = (request) => {
+    for (const write of request.writes)
+      if (write._tag === "Set") must(write.value.bytes.length > 0, "a value has no bytes")
+    return sync.commitOne(request)
+  }
+  return { ...backend, sync: { ...sync, commitOne } }
+})
+
 /** `Tx.transact` around one get and one set. */
-export const getSet = (kind: "number" | "struct", stateBytes: number): Subject => ({
+export const getSet = (
+  kind: "number" | "struct",
+  stateBytes: number,
+  bytes: "when asked" | "at set" = "when asked"
+): Subject => ({
   name: `Tx.transact: DRef get + set, ${kind}`,
   run: (seconds) => {
     const number = DRef.make("number", { value: Schema.Int, initial: 0 })
@@ -67,7 +83,7 @@ export const getSet = (kind: "number" | "struct", stateBytes: number): Subject =
       must(counted === runs, `counted ${counted} of ${runs}`)
       return { value, attempts: runs / counted }
     })
-    return onMemory(program)
+    return onMemory(program, bytes === "at set" ? wantingBytes : undefined)
   }
 })
 

@@ -17,6 +17,13 @@ export const row: Row = {
       targets: [{ of: "peer", floor: 1, aim: 1.5 }]
     },
     {
+      name: "get and set of a number, encoded at set",
+      unit: "perSecond",
+      ours: getSet("number", 0, "at set"),
+      ...number,
+      targets: [{ of: "peer", floor: 1, aim: 1.5 }]
+    },
+    {
       name: "get and set of a struct of five fields",
       unit: "perSecond",
       ours: getSet("struct", 0),
