@@ -233,7 +233,9 @@ class LocalLock<P> implements Lock.Lock<P> {
     this.scoped = Effect.map(
       Effect.acquireRelease(this.take, (request) => Effect.sync(() => tree.release(request))),
       (request): Lock.Held<P> => ({
-        token: request.stamp,
+        get token() {
+          return request.token
+        },
         guard: <A, E, R2>(self: Effect.Effect<A, E, R2>) =>
           Effect.suspend((): Effect.Effect<A, E | Lock.LockError, R2> =>
             request.state === "ended" ? Effect.fail(lockErrors.notHeld(tree.what)) : inside(request, self)

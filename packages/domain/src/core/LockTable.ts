@@ -139,8 +139,10 @@ export class LockTable {
   }
 
   private append(nodes: ReadonlyArray<Spot>, owner: unknown, holding: ReadonlyArray<Request>): Request {
+    const stamp = ++this.stamps
     const request: Request = {
-      stamp: ++this.stamps,
+      stamp,
+      token: stamp,
       tickets: new Array<Ticket>(nodes.length),
       owner,
       holding,
@@ -255,6 +257,8 @@ export class LockTable {
     }
     if (latest === undefined) {
       request.state = "granted"
+      // Others may have been granted, and upgraded, since it came.
+      if (this.stamps > request.stamp) request.token = ++this.stamps
       return true
     }
     this.waitFor(request, latest)
@@ -283,6 +287,7 @@ export class LockTable {
       }
     }
     request.state = "granted"
+    request.token = ++this.stamps
     tail.state = "ended"
     this.unlink(old)
     this.unlink(tail.tickets)

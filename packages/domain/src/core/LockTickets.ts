@@ -34,6 +34,8 @@ export type State = "waiting" | "granted" | "upgrading" | "ended"
 /** One request for nodes, in force from `request` to `release`. Fields are read-only for callers. */
 export interface Request {
   readonly stamp: number
+  /** Fencing token: of the moment of the grant or conversion, so greater than that of everyone it had to wait for. */
+  token: number
   readonly tickets: Array<Ticket>
   /** Who asks, for people and for `holders`. */
   readonly owner: unknown
