@@ -48,7 +48,8 @@ const main = Effect.gen(function* () {
 
 const exit = await Effect.runPromiseExit(main)
 if (Exit.isFailure(exit)) {
-  process.stderr.write(Cause.pretty(exit.cause))
+  const error = Cause.squash(exit.cause)
+  process.stderr.write(error instanceof Error && "_tag" in error ? error.message : Cause.pretty(exit.cause))
   process.exitCode = 1
 }
 if (process.connected) process.disconnect()

@@ -14,11 +14,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as InprocBackend from "@weft/backends/InprocBackend"
 import { Store } from "@weft/domain/Store"
+import { Build } from "../src/Build.ts"
 import * as Concordance from "../src/Concordance.ts"
 import type { Read } from "../src/Corpus.ts"
 import { digest } from "../src/digest.ts"
 import { drawing } from "../src/draw.ts"
-import { space } from "../src/Hands.ts"
+import { RETURNS_MAX, space } from "../src/Hands.ts"
 import { type Asked, quietDigest, Run } from "../src/Run.ts"
 import { any } from "@weft/tuplespace/TupleSpace"
 
@@ -247,6 +248,36 @@ describe("the concordance", () => {
         assert.deepStrictEqual((yield* Concordance.summary()).longest, { path: "a.txt", words: 2 })
         yield* add("a.txt", "one")
         assert.deepStrictEqual((yield* Concordance.summary()).longest, { path: "b.txt", words: 2 })
+      })
+    )
+  )
+
+  it.live("files whose workers die again and again are named, and the run ends", () =>
+    onNewStore(
+      Effect.gen(function* () {
+        const deaths = { count: 0 }
+        // Takes each hand and gives it back undone, as the session of a dead process does.
+        const dying = (run: string) =>
+          space.takeLeased(["hand", run, any]).pipe(
+            Effect.tap(() => Effect.sync(() => (deaths.count += 1))),
+            Effect.scoped,
+            Effect.forever
+          )
+        const build = new Build({
+          root,
+          starts: ["binary.bin", "part0/section0/file0.txt"],
+          crew: dying,
+          owner: "test"
+        })
+        yield* build.run
+        assert.strictEqual(deaths.count, RETURNS_MAX + 1)
+        const { files, skipped } = yield* Concordance.summary()
+        const reason = "its workers died"
+        assert.deepStrictEqual(skipped, [
+          { path: "binary.bin", reason },
+          { path: "part0/section0/file0.txt", reason }
+        ])
+        assert.deepStrictEqual([files, build.filesDone], [0, 2])
       })
     )
   )
