@@ -7,6 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import * as Version from "@weft/domain/core/Version"
 import { StoreError } from "@weft/domain/StoreError"
+import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../src/FileBackend.ts"
 import { client, contents, directory, value } from "./support.ts"
 
@@ -108,6 +109,21 @@ describe("two handles on one file", () => {
     )
   )
 
+  inDirectory("a follower that does nothing else is woken by the other's commit", (file) =>
+    using(file, (a) =>
+      using(file, (b) =>
+        Effect.gen(function* () {
+          const seen = yield* Effect.forkChild(
+            b.changes({ from: Version.none, values: true }).pipe(Stream.take(1), Stream.runCollect)
+          )
+          yield* Effect.sleep(50)
+          yield* client(a).set("x", "1")
+          assert.strictEqual((yield* Fiber.join(seen))[0]!._tag, "Commit")
+        })
+      )
+    )
+  )
+
   inDirectory("a file that vanishes ends the store with a typed error, nothing is acknowledged into it", (file) =>
     using(file, (backend) =>
       Effect.gen(function* () {
@@ -120,6 +136,9 @@ describe("two handles on one file", () => {
   )
 })
 
+/** SQLite's head of a file. */
+const headBytes = 100
+
 describe("damage", () => {
   const flips = process.env["WEFT_SCALE"] === "full" ? 1000 : 60
 
@@ -131,10 +150,9 @@ describe("damage", () => {
       const sums = fs.readFileSync(`${file}-sums`)
       let named = 0
       let harmless = 0
-      let state = 12345
+      const prng = new Prng(Number(process.env["WEFT_SEED"] ?? 12345))
       for (let i = 0; i < flips; i++) {
-        state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-        const place = state % (bytes.length * 8)
+        const place = prng.below(bytes.length * 8)
         const flipped = Buffer.from(bytes)
         flipped[place >> 3]! ^= 1 << (place & 7)
         fs.writeFileSync(file, flipped)
@@ -142,7 +160,9 @@ describe("damage", () => {
         for (const side of ["-wal", "-shm"]) fs.rmSync(file + side, { force: true })
         const exit = yield* Effect.exit(using(file, contents))
         if (Exit.isSuccess(exit)) {
-          assert.deepStrictEqual(exit.value, sound, `wrong data after a flip of bit ${place}`)
+          assert.deepStrictEqual(exit.value, sound, `wrong data after a flip of bit ${place} (WEFT_SEED=${prng.seed})`)
+          // Its sums cover a closed file. A flip in SQLite's own head may make them those of another state.
+          assert.isBelow(place >> 3, headBytes, `bit ${place} was flipped and nobody noticed`)
           harmless++
         } else {
           const error = exit.cause.reasons[0]
@@ -153,8 +173,8 @@ describe("damage", () => {
           named++
         }
       }
+      console.log(`${flips} flips: ${named} named, ${harmless} harmless`)
       assert.strictEqual(named + harmless, flips)
-      assert.isAbove(named, flips / 2)
     })
   )
 

@@ -12,6 +12,7 @@ import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import * as MemoryBackend from "@weft/domain/MemoryBackend"
+import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../../src/FileBackend.ts"
 import { client, contents } from "../support.ts"
 import { imageAt, losses, parse, straceArguments } from "./Recording.ts"
@@ -20,14 +21,6 @@ import { writesOf } from "./scenario.ts"
 const isFull = process.env["WEFT_SCALE"] === "full"
 const commits = isFull ? 120 : 40
 const hasStrace = spawnSync("strace", ["-V"]).status === 0
-
-/** mulberry32: the same numbers from the same seed everywhere. */
-const prng = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-}
 
 /** What the store holds after 0, 1, 2, ... commits of the scenario, by the store in memory. */
 const states = Effect.gen(function* () {
@@ -70,7 +63,8 @@ describe.skipIf(!hasStrace)(`power cuts${hasStrace ? "" : " (skipped: strace is 
           const work = fs.mkdtempSync(
             fs.existsSync("/dev/shm") ? "/dev/shm/weft-crash-" : path.join(os.tmpdir(), "weft-crash-")
           )
-          const random = prng(7)
+          const prng = new Prng(7)
+          const random = () => prng.unit()
           const stride = isFull ? 1 : Math.ceil(operations.length / 45)
           let images = 0
           let inFlightKept = 0

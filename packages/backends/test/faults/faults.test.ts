@@ -8,9 +8,9 @@ import * as path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../../src/FileBackend.ts"
 import { client, memoryDirectory } from "../support.ts"
-import { prng } from "../murder/prng.ts"
 import { calls, countCalls, judge, runUnderFault, type Fault, type Journal, type Verdict } from "./faults.ts"
 
 const isFull = process.env["WEFT_SCALE"] === "full"
@@ -22,7 +22,7 @@ const hasStrace = spawnSync("strace", ["-V"]).status === 0
 const replay = `replay: WEFT_SEED=${seed}${isFull ? " WEFT_SCALE=full" : ""} npx vitest run packages/backends/test/faults`
 
 /** Places spread over a run: every kind of fault, at `placesPerKind` of its calls. */
-const faultsFor = (counts: Readonly<Record<(typeof calls)[number], number>>, random: () => number) => {
+const faultsFor = (counts: Readonly<Record<(typeof calls)[number], number>>, prng: Prng) => {
   const faults: Array<Fault> = []
   for (const call of calls) {
     for (const error of ["EIO", "ENOSPC"]) {
@@ -31,7 +31,7 @@ const faultsFor = (counts: Readonly<Record<(typeof calls)[number], number>>, ran
       for (const forEver of isFull ? ["", "+"] : short) {
         const places = new Set<number>()
         const wanted = Math.min(placesPerKind, counts[call])
-        while (places.size < wanted) places.add(1 + Math.floor(random() * counts[call]))
+        while (places.size < wanted) places.add(prng.between(1, counts[call]))
         for (const place of places) faults.push({ call, injection: `error=${error}`, when: `${place}${forEver}` })
       }
     }
@@ -71,7 +71,7 @@ describe.skipIf(!hasStrace)(`a disk that fails${hasStrace ? "" : " (skipped: str
           )
           assert.strictEqual(quiet.lines.at(-1), "done", quiet.stderr.slice(-2000))
           const counts = countCalls(quiet)
-          const faults = faultsFor(counts, prng(seed))
+          const faults = faultsFor(counts, new Prng(seed))
           const verdicts = yield* Effect.forEach(faults, (fault) => tryFault(journal, fault), { concurrency: 2 })
           const met = verdicts.filter(({ injected }) => injected > 0).length
           const counted = calls.map((call) => `${call} ${counts[call]}`).join(", ")

@@ -6,9 +6,9 @@ import { fork, type ChildProcess } from "node:child_process"
 import * as path from "node:path"
 import { Effect } from "effect"
 import { Store } from "@weft/domain/Store"
+import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../../src/FileBackend.ts"
 import * as Load from "./load.ts"
-import { prng } from "./prng.ts"
 
 export interface Options {
   readonly file: string
@@ -44,7 +44,7 @@ const workerFile = path.join(import.meta.dirname, "worker.ts")
 export const murder = async (options: Options): Promise<Report> => {
   const layer = Store.layer(FileBackend.layer({ path: options.file, journal: options.journal }))
   await Effect.runPromise(Effect.provide(Load.setUp(), layer))
-  const random = prng(options.seed)
+  const prng = new Prng(options.seed)
   const acknowledged = new Set<string>()
   const inFlight: Array<string> = []
   const failures: Array<string> = []
@@ -83,13 +83,13 @@ export const murder = async (options: Options): Promise<Report> => {
   longestStallMillis = 0
   let kills = 0
   for (; kills < options.kills && failures.length === 0; kills++) {
-    await pause(20 + random() * 180)
+    await pause(prng.between(20, 200))
     const ready = workers.filter(({ isReady }) => isReady)
     if (ready.length === 0) {
       kills--
       continue
     }
-    const victim = ready[Math.floor(random() * ready.length)]!
+    const victim = prng.pick(ready)
     workers.splice(workers.indexOf(victim), 1)
     const gone = new Promise((go) => victim.child.once("exit", go))
     victim.child.kill("SIGKILL")

@@ -1,13 +1,13 @@
 /** A process of the murder test: `worker.ts FILE JOURNAL NAME SEED`. Tells its parent each transaction before and after. */
 import { Effect } from "effect"
 import { Store } from "@weft/domain/Store"
+import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../../src/FileBackend.ts"
-import { prng } from "./prng.ts"
 import { work } from "./load.ts"
 
 const [, , path, journal, name, seed] = process.argv as [string, string, string, "wal" | "rollback", string, string]
-const random = prng(Number(seed))
-const draw = (n: number): number => Math.floor(random() * n)
+const prng = new Prng(Number(seed))
+const draw = (n: number): number => prng.below(n)
 
 const told = { toStop: false }
 process.on("message", () => (told.toStop = true))
