@@ -23,6 +23,8 @@ export interface Options {
   readonly settleMillis?: number | undefined
 }
 
+export { lossSuite } from "./coordination/loss.ts"
+
 /** Registers the tests with vitest. */
 export const suite = (name: string, options: Options): void => {
   describe(name, () => {

@@ -24,3 +24,14 @@ for (const [name, backend, settleMillis] of [
       Effect.suspend(() => coordinationOverStore(Coordination.make(), Store.layer(backend() as Layer.Layer<Backend>)))
   })
 }
+
+for (const isSync of [true, false]) {
+  CoordinationSuite.lossSuite(`coordination, ${isSync ? "on the synchronous lane" : "on a store that answers later"}`, {
+    processes: Effect.suspend(() => {
+      const { sync, ...rest } = MemoryBackend.make()
+      const layer = () =>
+        Store.layer(Layer.sync(Backend, () => Backend.of(isSync && sync !== undefined ? { ...rest, sync } : rest)))
+      return Effect.all([Layer.build(layer()), Layer.build(layer())])
+    })
+  })
+}

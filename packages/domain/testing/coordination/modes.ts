@@ -213,6 +213,25 @@ const ownModeTests = ({ awaitEntered, enter, settle, test }: Kit<Coordination>):
       assert.deepStrictEqual(yield* lock.standings, [])
     }))
 
+  test("who waits does not count as a holder for those behind", ({ modes }) =>
+    Effect.gen(function* () {
+      const lock = modes("a", {
+        cleaner: (holds) => holds.total === 0,
+        teacher: (holds) => holds.count("cleaner") === 0,
+        pupil: (holds) => holds.count("teacher") > 0
+      })
+      const cleaner = yield* enter(lock.lock("cleaner"))
+      yield* awaitEntered(cleaner)
+      const teacher = yield* enter(lock.lock("teacher"))
+      const pupil = yield* enter(lock.lock("pupil"))
+      assert.deepStrictEqual([teacher.entered(), pupil.entered()], [false, false])
+      yield* cleaner.end
+      yield* awaitEntered(teacher)
+      yield* awaitEntered(pupil)
+      yield* pupil.end
+      yield* teacher.end
+    }))
+
   test("a function that throws refuses its own request alone", ({ modes }) =>
     Effect.gen(function* () {
       const lock = modes("a", {

@@ -29,13 +29,13 @@ const value = DRef.make("value", { value: Schema.Int, initial: 0 })
 const writes = DCounter.make("writes")
 
 /** What an observer does when a session has not moved for a lease. */
-const removeSession = Effect.gen(function* () {
+export const sessionId = Effect.gen(function* () {
   const session = yield* Sessions.current(Store)
   return session.id
 })
 
 /** Removes a session as an observer does that has seen no bump for a lease. */
-const takeForDead = (sid: string) =>
+export const takeForDead = (sid: string) =>
   Effect.gen(function* () {
     for (let bump = 0; bump < 10; bump++) if (yield* Sessions.remove(Store, sid, bump)) return true
     return false
@@ -67,7 +67,7 @@ export const lossSuite = (name: string, options: LossOptions): void => {
               .pipe(Effect.exit, Effect.provideContext(a))
           )
           yield* Deferred.await(holds)
-          const sid = yield* Effect.provideContext(removeSession, a)
+          const sid = yield* Effect.provideContext(sessionId, a)
           const next = yield* Effect.forkChild(tree.write("/a").withLock(value.get).pipe(Effect.provideContext(b)))
           assert.isTrue(yield* Effect.provideContext(takeForDead(sid), b))
           assert.strictEqual(yield* Fiber.join(next), 1)
@@ -95,7 +95,7 @@ export const lossSuite = (name: string, options: LossOptions): void => {
             tree.write("/a").withLock(Effect.void).pipe(Effect.exit, Effect.provideContext(a))
           )
           while ((yield* Effect.provideContext(tree.standings, b)).length < 4) yield* Effect.sleep(1)
-          const sid = yield* Effect.provideContext(removeSession, a)
+          const sid = yield* Effect.provideContext(sessionId, a)
           yield* Effect.provideContext(takeForDead(sid), b)
           assert.strictEqual((yield* Effect.provideContext(tree.standings, b)).length, 2)
           assert.include(String(yield* Fiber.join(waiter)), "LockLost")
@@ -127,7 +127,7 @@ export const lossSuite = (name: string, options: LossOptions): void => {
               .pipe(Effect.exit, Effect.provideContext(a))
           )
           yield* Deferred.await(inside)
-          const sid = yield* Effect.provideContext(removeSession, a)
+          const sid = yield* Effect.provideContext(sessionId, a)
           yield* Effect.provideContext(takeForDead(sid), b)
           yield* Deferred.succeed(go, undefined)
           assert.include(String(yield* Fiber.join(holder)), "LockLost")
@@ -157,7 +157,7 @@ const finalizerTest = (options: LossOptions): void => {
           tree.write("/a").withLock(work).pipe(Effect.exit, Effect.provideContext(a))
         )
         yield* Deferred.await(holds)
-        const sid = yield* Effect.provideContext(removeSession, a)
+        const sid = yield* Effect.provideContext(sessionId, a)
         assert.isTrue(yield* Effect.provideContext(takeForDead(sid), b))
         yield* Deferred.succeed(go, undefined)
         assert.include(String(yield* Fiber.join(holder)), "LockLost")
