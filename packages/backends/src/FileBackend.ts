@@ -81,8 +81,10 @@ const options: Config.Config<Options> = Config.all({
 export const make = Effect.fnUntraced(function* (options: Options) {
   const limits = MachineLimits.make(options.limits)
   const store = yield* open(options, limits)
+  const context = yield* Effect.context<never>()
+  const warn = (message: string) => void Effect.runForkWith(context)(Effect.logWarning(message))
   const writer = yield* Effect.acquireRelease(
-    Effect.sync(() => new Writer(store, options.pollMillis ?? pollMillisDefault)),
+    Effect.sync(() => new Writer(store, options.pollMillis ?? pollMillisDefault, warn)),
     (writer) => Effect.promise(() => writer.close())
   )
   return Backend.of({

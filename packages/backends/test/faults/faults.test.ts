@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../../src/FileBackend.ts"
 import { client, memoryDirectory } from "../support.ts"
@@ -94,7 +94,9 @@ describe.skipIf(!hasStrace)(`a disk that fails${hasStrace ? "" : " (skipped: str
       Effect.scoped(
         Effect.gen(function* () {
           const file = path.join(yield* memoryDirectory, "desk.weft")
-          const backend = yield* FileBackend.make({ path: file })
+          const warnings: Array<string> = []
+          const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+          const backend = yield* Effect.provide(FileBackend.make({ path: file }), Logger.layer([logger]))
           yield* client(backend).set("mine", "0")
           const fault: Fault = { call: "fsync", injection: `delay_enter=${hangMillis * 1000}`, when: "9" }
           const delay = monitorEventLoopDelay({ resolution: 5 })
@@ -126,6 +128,7 @@ describe.skipIf(!hasStrace)(`a disk that fails${hasStrace ? "" : " (skipped: str
             `hang of ${hangMillis} ms: meanwhile ${read} reads and ${written} writes of the other process, whose loop stood still for ${longestBlock.toFixed(0)} ms at most`
           )
           assert.strictEqual(hanging.acks, commits)
+          assert.match(warnings.join("\n"), /have waited 1000 ms for another process that holds the file's lock/)
           // Reads do not wait for a writer; a loop that stood still with it would have served a handful.
           assert.isAbove(read, 50)
           assert.isBelow(longestBlock, hangMillis / 2)

@@ -23,6 +23,9 @@ export const asideMillis = 3
 /** Time between two tries for the file's lock, in milliseconds. */
 export const lockRetryMillis = 1
 
+/** A wait for the file's lock that is told of in the log, once, in milliseconds. */
+export const lockWarnMillis = 1000
+
 /** A process that was met this recently counts as there, in milliseconds. */
 const companyMillis = 250
 
@@ -53,8 +56,14 @@ export class Writer {
   private foreignSeen = 0
   private asideUntil = 0
 
-  constructor(store: FileStore, pollMillis: number) {
+  /** Since when the file's lock has been another process's whenever it was tried, and whether that was told. */
+  private lockedSince = 0
+  private hasWarned = false
+  private readonly warn: (message: string) => void
+
+  constructor(store: FileStore, pollMillis: number, warn: (message: string) => void) {
     this.store = store
+    this.warn = warn
     this.wake = new Wake(store.database.path, pollMillis, () => this.look())
   }
 
@@ -132,6 +141,7 @@ export class Writer {
       return this.failed(batches, error)
     }
     this.wake.touch()
+    this.lockedSince = 0
     this.meet(now)
     for (let i = 0; i < batches.length; i++) batches[i]!.answer(replies[i]!)
     this.rouse()
@@ -174,12 +184,25 @@ export class Writer {
     if (severity === "busy") {
       this.queue.unshift(...batches)
       this.metAt = performance.now()
+      this.noticeWait(this.metAt)
       return this.later(lockRetryMillis)
     }
     if (severity === "fatal") return this.perish(batches, error)
     const refusal = SqliteError.describe(database.path, "at a commit", error)
     for (const { answer } of batches) answer(refusal)
     if (this.queue.length > 0) this.schedule()
+  }
+
+  private noticeWait(now: number): void {
+    if (this.lockedSince === 0) {
+      this.lockedSince = now
+      this.hasWarned = false
+    }
+    if (this.hasWarned || now - this.lockedSince < lockWarnMillis) return
+    this.hasWarned = true
+    this.warn(
+      `${this.queue.length} commits on the store in ${this.store.database.path} have waited ${lockWarnMillis} ms for another process that holds the file's lock. They go on waiting; perhaps its disk does not answer`
+    )
   }
 
   /** A write whose effect on the disk nobody knows: its commits are unknown, and nothing after it is served. */
