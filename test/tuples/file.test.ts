@@ -7,7 +7,7 @@ import { Effect, Layer } from "effect"
 import * as FileBackend from "@weft/backends/FileBackend"
 import { Store } from "@weft/domain/Store"
 import * as StoreTupleSpace from "@weft/tuplespace/StoreTupleSpace"
-import { overStore } from "@weft/tuplespace/testing/overStore"
+import { overStore, wakeUpsOf } from "@weft/tuplespace/testing/overStore"
 import * as TupleSpaceSuite from "@weft/tuplespace/testing/TupleSpaceSuite"
 import * as WorkerPlaces from "@weft/tuplespace/WorkerPlaces"
 
@@ -27,6 +27,7 @@ const options = (kind: "threads" | "processes"): TupleSpaceSuite.Options => ({
     return Effect.map(Layer.build(Store.layer(FileBackend.layer({ path: file }))), (context) => ({
       space: overStore(StoreTupleSpace.make("jobs", definition), context),
       other: overStore(StoreTupleSpace.make("other", definition), context),
+      wakeUps: wakeUpsOf(context),
       place: WorkerPlaces[kind](worker, { argv: [file] })
     }))
   }

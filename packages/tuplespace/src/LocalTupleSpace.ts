@@ -15,6 +15,7 @@ import { SpaceTable } from "./core/SpaceTable.ts"
 import type { Entry } from "./core/SpaceTable.ts"
 import * as Template from "./core/Template.ts"
 import type { Compiled, Match, Predicates } from "./core/Template.ts"
+import { aritiesOf, arityMismatch } from "./internal/arities.ts"
 import { describer } from "./internal/describer.ts"
 import { defaults } from "./TupleSpace.ts"
 import type { Definition, Interest, Leased, Notice, TupleSpace } from "./TupleSpace.ts"
@@ -44,6 +45,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   private readonly isTuple: (value: unknown) => boolean
   private readonly describe: (value: unknown) => string
   private readonly predicates: Predicates
+  private readonly arities: ReadonlySet<number> | undefined
   private readonly limits: Limits
   private readonly listeners = new Set<Listener<T>>()
   private dead: Array<T> = []
@@ -56,6 +58,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     this.isTuple = Schema.is(definition.tuple)
     this.describe = describer(definition.tuple)
     this.predicates = definition.predicates ?? {}
+    this.arities = aritiesOf(definition.tuple)
     this.limits = {
       returnsMax: definition.returnsMax ?? defaults.returnsMax,
       waitersMax: definition.waitersMax ?? defaults.waitersMax,
@@ -274,6 +277,8 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
 
   private compiled(template: unknown): Compiled | StoreError.StoreError {
     if (!Array.isArray(template)) return this.badTemplate("a template is an array of places")
+    const mismatch = arityMismatch(this.arities, template.length)
+    if (mismatch !== undefined) return this.badTemplate(mismatch)
     return this.attempt(() => Template.compile(template, this.predicates))
   }
 

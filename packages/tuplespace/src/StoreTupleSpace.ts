@@ -28,6 +28,7 @@ import type { Compiled, Match, Predicates } from "./core/Template.ts"
 import * as Follower from "./internal/Follower.ts"
 import { type Built, type Found, SpaceCells } from "./internal/SpaceCells.ts"
 import * as Taking from "./internal/Taking.ts"
+import { aritiesOf, arityMismatch } from "./internal/arities.ts"
 import { describer } from "./internal/describer.ts"
 import { defaults } from "./TupleSpace.ts"
 import type { Definition, Interest, Leased, Notice, TupleSpace } from "./TupleSpace.ts"
@@ -52,6 +53,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   readonly base: Collection<T>
   readonly cells: SpaceCells<T>
   private readonly predicates: Predicates
+  private readonly arities: ReadonlySet<number> | undefined
   private readonly waitersMax: number
   private readonly listenerBuffer: number
   private readonly describe: (value: unknown) => string
@@ -62,6 +64,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   constructor(name: string, definition: StoreDefinition<Schema.Constraint, Ps, Id>) {
     this.name = name
     this.predicates = definition.predicates ?? {}
+    this.arities = aritiesOf(definition.tuple)
     this.base = new Collection<T>({
       name,
       // A process without the predicates could not decide for others, so it may not open the space.
@@ -351,6 +354,8 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
 
   private compiled(template: unknown): Compiled | StoreError.StoreError {
     if (!Array.isArray(template)) return this.badTemplate("a template is an array of places")
+    const mismatch = arityMismatch(this.arities, template.length)
+    if (mismatch !== undefined) return this.badTemplate(mismatch)
     try {
       return Template.compile(template, this.predicates)
     } catch (error) {

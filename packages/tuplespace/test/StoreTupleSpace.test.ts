@@ -4,7 +4,7 @@ import { Backend } from "@weft/domain/Backend"
 import * as MemoryBackend from "@weft/domain/MemoryBackend"
 import { Store } from "@weft/domain/Store"
 import * as StoreTupleSpace from "../src/StoreTupleSpace.ts"
-import { overStore } from "../testing/overStore.ts"
+import { overStore, wakeUpsOf } from "../testing/overStore.ts"
 import * as TupleSpaceSuite from "../testing/TupleSpaceSuite.ts"
 
 const later = () =>
@@ -25,7 +25,8 @@ for (const [name, backend, settleMillis] of [
     make: (definition) =>
       Effect.map(Layer.build(Store.layer(backend())), (context) => ({
         space: overStore(StoreTupleSpace.make("jobs", definition), context),
-        other: overStore(StoreTupleSpace.make("other", definition), context)
+        other: overStore(StoreTupleSpace.make("other", definition), context),
+        wakeUps: wakeUpsOf(context)
       }))
   })
 }

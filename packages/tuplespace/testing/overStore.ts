@@ -1,8 +1,8 @@
 /** A tuple space of a store as one that needs none, for suites: its store is given to every effect. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Store } from "@weft/domain/Store"
+import { Store } from "@weft/domain/Store"
 import type { TupleSpace } from "../src/TupleSpace.ts"
 
 /** The space over the store of `context`. `unwrapped` spaces may be given to `collect`. */
@@ -35,3 +35,22 @@ export const overStore = <T extends ReadonlyArray<unknown>, Ps>(
 }
 
 const wrapped = new WeakMap<object, TupleSpace<any, any, any>>()
+
+/**
+ * How often waiting transactions of a store were woken from now on. It counts at the store's index of waiters, where each
+ * wake-up is one body that runs again.
+ */
+export const wakeUpsOf = (context: Context.Context<Store>): Effect.Effect<number> => {
+  const { waiters } = Context.get(context, Store).engine
+  const add = waiters.add.bind(waiters)
+  let count = 0
+  waiters.add = (waiter) => {
+    const { wake } = waiter
+    const counted = () => {
+      count++
+      wake()
+    }
+    add(Object.assign(waiter, { wake: counted }))
+  }
+  return Effect.sync(() => count)
+}

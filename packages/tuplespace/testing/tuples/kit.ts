@@ -21,6 +21,8 @@ export interface Made {
   readonly other: SuiteSpace
   /** Where its workers run; in fibers when left out. The place's module serves `SuiteWorkers`. */
   readonly place?: Place | undefined
+  /** How often someone who waits was woken so far, where that can be told. */
+  readonly wakeUps?: Effect.Effect<number> | undefined
 }
 
 export interface Options {

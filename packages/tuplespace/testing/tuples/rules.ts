@@ -110,15 +110,20 @@ export const ruleTests = ({ fork, settle, test }: Kit, { chain = 10_000, steps =
         }
       }))
 
-    test("64 takers wait, each out wakes one", (space) =>
+    test("64 takers wait, each out wakes one", (space, _, { wakeUps }) =>
       Effect.gen(function* () {
         let woken = 0
         for (let i = 0; i < 64; i++) yield* Effect.forkChild(Effect.map(space.take(["done", any]), () => void woken++))
         while ((yield* space.interests).length < 64) yield* settle
+        const before = wakeUps === undefined ? 0 : yield* wakeUps
         for (let n = 1; n <= 64; n++) {
           yield* space.out(["done", n])
           while (woken < n) yield* settle
           assert.strictEqual(woken, n)
+        }
+        if (wakeUps !== undefined) {
+          const wakes = (yield* wakeUps) - before
+          assert.isTrue(wakes >= 64 && wakes <= 2 * 64, `${wakes} wake-ups`)
         }
         assert.strictEqual(yield* space.count(["done", any]), 0)
       }))
