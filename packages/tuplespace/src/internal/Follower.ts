@@ -195,7 +195,8 @@ export class Follower<T extends ReadonlyArray<unknown>> {
     return Effect.flatMap(this.withStore(planned), ({ isCut, pairs }): Effect.Effect<void, StoreError> => {
       for (const [nonce, error] of this.readied.takeFailures()) this.takings.get(nonce)?.fail(error)
       if (pairs.length === 0) return Effect.void
-      const isOurs = pairs.some(({ ticket }) => this.takings.has(ticket.record.nonce))
+      // The process of the first in line goes first: if all who have a pair did, all but one would lose.
+      const isOurs = this.takings.has(pairs[0]!.ticket.record.nonce)
       if (!isOurs && !hasHelped) return this.help(fresh)
       const handed = base.operation("handOver", (access) => matching.handOver(access, this.cells, pairs))
       return Effect.map(this.withStore(handed), (isDone) => {
