@@ -148,6 +148,8 @@ const run = (options: Options, file: string) =>
     yield* Sessions.current(Store)
     for (let i = 0; i < (options.processes ?? 4); i++) yield* Effect.promise(() => crew.start())
     const isBroken = (): boolean => crew.failures.length + audit.wrong.length > 0
+    const isEmpty = (): boolean =>
+      audit.counts.out === tuples && audit.present.tuples === 0 && audit.present.inFlight === 0
     let killed = 0
     for (let out = 0; out < tuples && !isBroken();) {
       if (audit.present.tuples + out - audit.counts.out > backlogMax) {
@@ -169,11 +171,18 @@ const run = (options: Options, file: string) =>
       }
       options.progress?.(out, killed)
     }
-    yield* until(() => isBroken() || (audit.present.tuples === 0 && audit.present.inFlight === 0))
+    yield* until(() => isBroken() || isEmpty())
     yield* Effect.promise(() => crew.stop())
     yield* until(() => isBroken() || audit.present.tickets === 0)
+    // What came back from takes that were interrupted by the end.
+    const drained = (yield* space.takeAll(["job", any])).map(([, n]) => n)
     const left = yield* space.count(["job", any])
-    const judged = judge(options, crew, new Map(yield* ledger.entries()), killed * crew.takersEach)
+    const judged = judge(
+      options,
+      [...crew.diaries(), ...drained],
+      new Map(yield* ledger.entries()),
+      killed * crew.takersEach
+    )
     const report: Report = {
       tuples,
       kills: killed,
@@ -216,10 +225,14 @@ const follow = (audit: Audit) =>
 const until = (isSo: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (isSo() ? Effect.void : Effect.andThen(Effect.sleep(2), until(isSo))))
 
-const judge = (options: Options, crew: Crew, inLedger: ReadonlyMap<number, number>, takersKilled: number) => {
+const judge = (
+  options: Options,
+  diaries: ReadonlyArray<number>,
+  inLedger: ReadonlyMap<number, number>,
+  takersKilled: number
+) => {
   const wrong: Array<string> = []
   const times = new Map<number, number>(inLedger)
-  const diaries = crew.diaries()
   for (const n of diaries) times.set(n, (times.get(n) ?? 0) + 1)
   for (const [n, count] of times) if (count !== 1) wrong.push(`tuple ${n} was consumed ${count} times`)
   const missing = Array.from({ length: options.tuples }, (_, n) => n).filter((n) => !times.has(n))
