@@ -27,6 +27,9 @@ const HANDS_AT_ONCE = 500
 /** When it has waited this long for its turn, a run says for whom. */
 const PATIENCE_MILLIS = 1_000
 
+/** Times that a run which was taken for dead (its disk or its machine stood still for a lease) begins again. */
+const LOSSES_MAX = 20
+
 /** Raised when the same texts could give another index: a store of other rules is refused. */
 const RULES = 1
 
@@ -100,6 +103,8 @@ export class Build {
   /** Hands that came back from a worker that had died, and were done by another. */
   takenOver = 0
   startedMillis = 0
+  /** Events that have happened. */
+  private happened = 0
   private left = 0
   private putOut = 0
   private readonly options: Options
@@ -108,25 +113,35 @@ export class Build {
     this.options = options
   }
 
-  /** Runs once. */
+  /** Runs once. When it is taken for dead it begins again, with what is left to do. */
   get run(): Effect.Effect<void, Failure, Services> {
-    return Effect.scoped(this.once())
+    return Effect.retry(Effect.scoped(this.once()), {
+      times: LOSSES_MAX,
+      while: (error) => error._tag === "LockError" && error.reason._tag === "LockLost"
+    })
+  }
+
+  /** What is still to happen. */
+  private get events(): ReadonlyArray<Event> {
+    return this.options.events?.slice(this.happened) ?? []
   }
 
   private readonly once = Effect.fnUntraced({ self: this }, function* (this: Build) {
-    const { crew, events = [], owner, root, starts } = this.options
-    this.startedMillis = yield* Clock.currentTimeMillis
+    const { crew, owner, root, starts } = this.options
+    const isFirst = this.startedMillis === 0
+    const { events } = this
+    if (isFirst) this.startedMillis = yield* Clock.currentTimeMillis
     const seat = yield* Effect.raceFirst(office.request({ write: ["/"] }, { owner }).scoped, this.tellWhoWorks)
     const hands = yield* seat.guard(
       Effect.gen({ self: this }, function* () {
         yield* claim(root, starts)
         const { changes, files } = yield* survey(root, starts)
-        this.changes = changes
-        if (files.length < events.length) {
+        if (isFirst) this.changes = changes
+        if (isFirst && files.length < events.length) {
           const message = `only ${files.length} files have changed since the last run: too few for ${events.length} kills and renames while they are indexed. Name a new store`
           return yield* new TooLittleWork({ message })
         }
-        this.filesTotal = files.length
+        this.filesTotal = this.filesDone + files.length
         yield* clear
         return cut(files, handSize(files.length, events.length))
       })
@@ -134,6 +149,7 @@ export class Build {
     if (hands.length === 0) return
     const run = `${yield* Random.nextInt}${yield* Random.nextInt}`
     this.left = hands.length + 1
+    this.putOut = 0
     const lead = seat.guard(Effect.all([this.handOut(run, hands), this.collect(run)], { concurrency: 2 }))
     yield* Effect.raceFirst(lead, Effect.raceFirst(this.bury(run), Effect.andThen(crew(run), Effect.never)))
   })
@@ -142,7 +158,7 @@ export class Build {
   private readonly handOut = Effect.fnUntraced(
     { self: this },
     function* (this: Build, run: string, hands: ReadonlyArray<ReadonlyArray<string>>) {
-      const { events = [] } = this.options
+      const { events } = this
       const size = Math.max(1, Math.ceil(hands.length / (events.length + 1)))
       const isIdle = () => this.left - 1 === hands.length - this.putOut
       for (let i = 0; i <= events.length; i++) {
@@ -150,6 +166,7 @@ export class Build {
         yield* this.put(run, portion)
         this.putOut += portion.length
         const more = (yield* events[i]?.(isIdle) ?? Effect.succeed([])).map((path) => ({ path, bytes: 0 }))
+        if (events[i] !== undefined) this.happened += 1
         const extra = cut(more)
         this.left += extra.length
         this.filesTotal += more.length

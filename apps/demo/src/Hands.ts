@@ -18,7 +18,7 @@ export const FILES_A_HAND_MAX = 8
 const BYTES_A_HAND = 256 * 1024
 
 /** How long a session outlives the last sign of its process. All processes of one store keep to the same. */
-export const LEASE = "5 seconds"
+export const LEASE = "10 seconds"
 
 const Hand = Schema.Tuple([Schema.Literal("hand"), Schema.String, Schema.Array(Schema.String)])
 const Done = Schema.Tuple([Schema.Literal("done"), Schema.String, Schema.Int, Schema.Int, Schema.Int])

@@ -43,6 +43,8 @@ export class Run {
   private readonly asked: Asked
   private readonly renamer: Renamer
   private fleet: Fleet | undefined
+  /** Kills of fleets before this one, whose run was taken for dead. */
+  private killsBefore = 0
 
   constructor(asked: Asked) {
     this.asked = asked
@@ -93,7 +95,7 @@ export class Run {
         conflicts: stats.localConflicts + stats.foreignConflicts + sum("conflicts"),
         seconds: startedMillis === 0 ? 0 : (millis - startedMillis) / 1000,
         members,
-        kills: this.fleet?.kills ?? 0,
+        kills: this.killsBefore + (this.fleet?.kills ?? 0),
         renames: this.renamer.renames,
         takenOver
       }
@@ -103,6 +105,7 @@ export class Run {
   private crew(run: string) {
     const { processes, root, store, workers } = this.asked
     if (processes === 0) return new Workers(root, run).forever(workers)
+    this.killsBefore += this.fleet?.kills ?? 0
     const leaseMillis = Duration.toMillis(LEASE)
     this.fleet = new Fleet({ store, root, run, fibers: workers, leaseMillis }, processes)
     return this.fleet.work

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as InprocBackend from "@weft/backends/InprocBackend"
+import * as Sessions from "@weft/domain/Sessions"
 import { Store } from "@weft/domain/Store"
 import { Build } from "../src/Build.ts"
 import * as Concordance from "../src/Concordance.ts"
@@ -20,6 +21,7 @@ import type { Read } from "../src/Corpus.ts"
 import { digest } from "../src/digest.ts"
 import { drawing } from "../src/draw.ts"
 import { RETURNS_MAX, space } from "../src/Hands.ts"
+import { Workers } from "../src/Worker.ts"
 import { type Asked, quietDigest, Run } from "../src/Run.ts"
 import { any } from "@weft/tuplespace/TupleSpace"
 
@@ -248,6 +250,30 @@ describe("the concordance", () => {
         assert.deepStrictEqual((yield* Concordance.summary()).longest, { path: "a.txt", words: 2 })
         yield* add("a.txt", "one")
         assert.deepStrictEqual((yield* Concordance.summary()).longest, { path: "b.txt", words: 2 })
+      })
+    )
+  )
+
+  it.live("a run that was taken for dead begins again, and ends with the same index", () =>
+    onNewStore(
+      Effect.gen(function* () {
+        const expected = yield* onNewStore(plain)
+        const rounds = { count: 0 }
+        const crew = (run: string) =>
+          Effect.gen(function* () {
+            const session = yield* Sessions.current(Store)
+            if (rounds.count++ === 0) {
+              for (let bump = 0; bump < 100; bump++) if (yield* Sessions.remove(Store, session.id, bump)) break
+              yield* Sessions.renew(Store, session)
+            }
+            return yield* new Workers(root, run).forever(4)
+          })
+        const build = new Build({ root, starts: [""], crew, owner: "test" })
+        yield* build.run
+        assert.strictEqual(rounds.count, 2)
+        assert.strictEqual(build.filesDone, build.filesTotal)
+        assert.deepStrictEqual(build.changes, { added: FILES + 1, changed: 0, removed: 0 })
+        assert.strictEqual(yield* digest, expected)
       })
     )
   )
