@@ -157,7 +157,8 @@ export class RaftInvariants extends LogInvariants {
 
   /**
    * Commitment needs a majority of every configuration in force (paper, 5.3; thesis 4.3). The leader's configuration may
-   * have changed in the turn, after it decided: then the one before counts.
+   * have changed in the turn, after it decided: then the one before counts. A copy that was acknowledged and then lost to
+   * damage counts: its node knows that it lost it, and grants no vote by its log before it has it back (Alagappan 2018).
    */
   private onQuorum({ id, raft }: ObservedNode, seen: Seen): void {
     const index = raft.commit
@@ -166,7 +167,8 @@ export class RaftInvariants extends LogInvariants {
     if (term === undefined || index <= 1) return
     const has = (id: NodeId): boolean => {
       const other = this.nodes.get(id)
-      return other !== undefined && (other.rolledBack || other.durable.holds(index, term))
+      if (other === undefined) return false
+      return other.rolledBack || other.durable.holds(index, term) || other.durable.lost(index) === term
     }
     invariant(
       term === raft.term,

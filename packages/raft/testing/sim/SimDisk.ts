@@ -35,12 +35,15 @@ export class DurableMirror {
   private readonly lostTerms = new Map<Index, Term>()
 
   reset({ damaged, entries, hardState, snapshot, tail }: Restored): void {
+    // Where not even the term of the last entry is known, `lastIndex` falls; what was lost before stays lost.
+    const lost = new Map(this.lostTerms)
+    for (let index = 1; index <= this.lastIndex; index++) {
+      const term = this.terms[index]
+      if (term !== undefined) lost.set(index, term)
+    }
     this.lostTerms.clear()
-    for (const { from, to } of damaged) {
-      for (let index = from; index <= Math.min(to, this.lastIndex); index++) {
-        const term = this.terms[index]
-        if (term !== undefined) this.lostTerms.set(index, term)
-      }
+    for (const [index, term] of lost) {
+      if (damaged.some(({ from, to }) => from <= index && index <= to)) this.lostTerms.set(index, term)
     }
     this.hardState = hardState
     this.snapshotIndex = snapshot?.index ?? 0
