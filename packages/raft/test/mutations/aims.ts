@@ -129,6 +129,10 @@ export const aims: Readonly<Record<string, Overrides>> = {
   "read-forgets-outgoing": only({ membership: 20, partition: 15 }, { clients: reads, aim: 0.8 }),
   "hole-is-durable": only({ damage: 20, partition: 20 }, { aim: 0.2 }),
   "old-tail-taken-for-match": only({ diskRolledBack: 20, partition: 15, campaign: 5 }),
+  "older-snapshot-asked": only(
+    { damage: 20, compact: 10 },
+    { limits: { snapshotEntries: 50, snapshotBytes: 1 << 20, keepEntries: 1000, keepBytes: 1 << 20 } }
+  ),
   "repair-unconfirmed": only({ damage: 20, partition: 20, crash: 5 }, longLogs),
   "damaged-tail-votes": only({ damage: 20, crash: 10, campaign: 10 }),
   "old-disk-unnoticed": only({ diskRolledBack: 20, campaign: 5 })
