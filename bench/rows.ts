@@ -27,6 +27,7 @@ export const rows: Readonly<Record<string, Entry | Script>> = {
     load: async () => (await import("./rows/fileContended.ts")).row
   },
   "12": { title: "a file store of 1 kB and of 1 MB", load: async () => (await import("./rows/fileCommits.ts")).state },
+  "16": { title: "a tuple put out and taken", load: async () => (await import("./rows/tuples.ts")).row },
   "18": { title: "a tree lock", load: async () => (await import("./rows/treeLock.ts")).uncontended },
   "19": { title: "a tree lock with others held", load: async () => (await import("./rows/treeLock.ts")).beside },
   fileWake: {

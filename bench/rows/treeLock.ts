@@ -154,7 +154,7 @@ const onDisk: Subject = {
 const cell = DRef.make("cell", { value: Schema.Int, initial: 0 })
 
 /** One durable commit of one client: what row 9 measures. */
-const oneCommit: Subject = {
+export const oneCommit: Subject = {
   name: "one durable commit, one fiber",
   run: (seconds) =>
     inDirectory((directory) =>
