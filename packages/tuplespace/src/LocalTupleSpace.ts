@@ -92,11 +92,11 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   }
 
   take<const P>(template: P): Effect.Effect<Match<T, P>, StoreError.StoreError> {
-    return Effect.map(this.match(template, true), tupleOf<T, P>)
+    return this.match(template, true, tupleOf<T, P>)
   }
 
   read<const P>(template: P): Effect.Effect<Match<T, P>, StoreError.StoreError> {
-    return Effect.map(this.match(template, false), tupleOf<T, P>)
+    return this.match(template, false, tupleOf<T, P>)
   }
 
   takeIfPresent<const P>(template: P): Effect.Effect<Option.Option<Match<T, P>>, StoreError.StoreError> {
@@ -130,7 +130,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   takeLeased<const P>(template: P) {
     return Effect.map(
       Effect.acquireRelease(
-        Effect.map(this.match(template, true), (entry) => ({ entry, done: false })),
+        this.match(template, true, (entry) => ({ entry, done: false })),
         (lease) => Effect.sync(() => lease.done || this.giveBack(lease.entry)),
         { interruptible: true }
       ),
@@ -176,21 +176,44 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     return this.expiringOuts === 0 ? Effect.succeed(0) : Clock.currentTimeMillis
   }
 
-  private match(template: unknown, takes: boolean): Effect.Effect<Entry<T>, StoreError.StoreError> {
+  private match<A>(
+    template: unknown,
+    takes: boolean,
+    give: (entry: Entry<T>) => A
+  ): Effect.Effect<A, StoreError.StoreError> {
+    return Effect.suspend(() => {
+      // What is there is given in one step: no more than a look at the clock needs to come between.
+      if (this.expiringOuts === 0) {
+        const found = this.oldest(template, takes, 0)
+        if (found instanceof StoreError.StoreError) return Effect.fail(found)
+        if (found !== undefined) return Effect.succeed(give(found))
+      }
+      return Effect.map(this.matchInLine(template, takes), give)
+    })
+  }
+
+  /** The look and the place in line are one step, so that no tuple slips between. */
+  private matchInLine(template: unknown, takes: boolean): Effect.Effect<Entry<T>, StoreError.StoreError> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(this.now(), (now) => {
+        const found = this.oldest(template, takes, now)
+        if (found instanceof StoreError.StoreError) return Effect.fail(found)
+        if (found !== undefined) return Effect.succeed(found)
         const compiled = this.compiled(template)
         if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
-        const found = this.attempt(() => this.table.find(compiled, now))
-        if (found instanceof StoreError.StoreError) return Effect.fail(found)
-        if (found !== undefined) {
-          if (takes) this.table.remove(found)
-          return Effect.succeed(found)
-        }
         if (this.table.waiting >= this.limits.waitersMax) return Effect.fail(this.tooMany("waitersMax"))
         return this.await(compiled, template as ReadonlyArray<unknown>, takes, restore)
       })
     )
+  }
+
+  /** The oldest match, taken out if it `takes`. */
+  private oldest(template: unknown, takes: boolean, now: number): Entry<T> | StoreError.StoreError | undefined {
+    const compiled = this.compiled(template)
+    if (compiled instanceof StoreError.StoreError) return compiled
+    const found = this.attempt(() => this.table.find(compiled, now))
+    if (takes && found !== undefined && !(found instanceof StoreError.StoreError)) this.table.remove(found)
+    return found
   }
 
   /** Waits in line. A tuple that was delivered as the wait was interrupted goes back with its age. */

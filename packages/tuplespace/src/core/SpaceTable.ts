@@ -63,6 +63,8 @@ interface Arity<T> {
 
 /** Marked items before a sweep, at least; it also waits until they outnumber the live. */
 const deadMin = 1024
+/** A sweep removes idle buckets when they are one in so many, or more. */
+const idleShare = 4
 
 export class SpaceTable<T extends ReadonlyArray<unknown>> {
   private readonly arities = new Map<number, Arity<T>>()
@@ -276,6 +278,8 @@ const push = <I extends { readonly stamp: number; gone: boolean }>(
   }
   const { items } = bucket
   skip(bucket)
+  // What came and went at the end, behind others that stay, would else be kept until the next sweep.
+  while (items.length > bucket.head && items[items.length - 1]!.gone) items.pop()
   let place = items.length
   while (place > bucket.head && items[place - 1]!.stamp > item.stamp) place--
   if (place === items.length) items.push(item)
@@ -297,11 +301,20 @@ const skip = <I extends { readonly stamp: number; gone: boolean }>(bucket: Bucke
   bucket.head = head
 }
 
+/** Drops all that is gone. Keeps idle buckets while they are few: a new Map for a large index costs more than they do. */
 const sweep = <I extends { readonly stamp: number; gone: boolean }>(index: Index<I>): void => {
-  const kept = new Map<unknown, Bucket<I>>()
-  for (const [literals, { items }] of index.buckets) {
-    const live = items.filter(({ gone }) => !gone)
-    if (live.length > 0) kept.set(literals, { items: live, head: 0 })
+  let idle = 0
+  for (const bucket of index.buckets.values()) {
+    if (bucket.items.some(isGone)) {
+      bucket.items = bucket.items.filter((item) => !item.gone)
+      bucket.head = 0
+    }
+    if (bucket.items.length === 0) idle++
   }
+  if (idle * idleShare < index.buckets.size) return
+  const kept = new Map<unknown, Bucket<I>>()
+  for (const [literals, bucket] of index.buckets) if (bucket.items.length > 0) kept.set(literals, bucket)
   index.buckets = kept
 }
+
+const isGone = (item: { readonly gone: boolean }): boolean => item.gone
