@@ -53,6 +53,37 @@ for (const [name, backend] of [
     )
 
     test(
+      "while somebody waits, tuples whose time is over are removed, others are not",
+      Effect.gen(function* () {
+        const { engine } = yield* Store
+        const cells = Effect.map(
+          engine.backend.read({ keys: [], ranges: [{ start: "", end: "\uffff" }] }),
+          ({ ranges }) => ranges[0]!.length
+        )
+        const waiting = yield* Effect.forkChild(jobs.take(["job", -1]))
+        yield* jobs.out(["job", 0])
+        while ((yield* jobs.interests).length === 0) yield* Effect.sleep(5)
+        const lasting = 100
+        const put = (from: number, to: number, timeToLive: "1 hour" | "1 milli") =>
+          Tx.transact(
+            Effect.forEach(
+              Array.from({ length: to - from }, (_, i) => from + i),
+              (n) => jobs.out(["job", n], { timeToLive })
+            )
+          )
+        yield* put(1, lasting, "1 hour")
+        const expected = yield* cells
+        // More than the reaper looks at in one step.
+        yield* put(lasting, 4 * lasting, "1 milli")
+        while ((yield* cells) > expected) yield* Effect.sleep(20)
+        assert.strictEqual(yield* cells, expected)
+        assert.strictEqual(yield* jobs.count(["job", any]), lasting)
+        yield* jobs.out(["job", -1])
+        yield* Fiber.join(waiting)
+      })
+    )
+
+    test(
       "own tuples are seen before the commit; a take that finds none waits for one",
       Effect.gen(function* () {
         const seen = yield* Tx.transact(

@@ -1,6 +1,7 @@
 /**
  * What a process has running for a space in a store while somebody waits: one follower of the tuples put out, for readers
- * and for what is fresh to match; and one matcher. No timers, but where a pair belongs to another process, which goes first.
+ * and for what is fresh to match; and one matcher. No timers, but where a pair belongs to another process, which goes first, and for the reaper of expired
+ * tuples, which looks at some tuples now and then.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,10 @@ import { Readied } from "./Tickets.ts"
 
 /** How long the process of the first taker in line has before another one hands over in its place. */
 const helpMillis = 10
+/** Pause between two looks of the reaper. */
+const reapMillis = 1000
+/** Tuples that the reaper looks at in one step. */
+const reapMax = 256
 /** Pause before the store is asked again after it failed. */
 const againMillis = 100
 
@@ -66,7 +71,9 @@ export class Follower<T extends ReadonlyArray<unknown>> {
     return Effect.suspend(() => {
       if (!this.isBegun) {
         this.isBegun = true
-        this.shape.engine.fork(unfenced(this.withStore(Effect.all([this.follow, this.match], { concurrency: 2 }))))
+        this.shape.engine.fork(
+          unfenced(this.withStore(Effect.all([this.follow, this.match, this.reap], { concurrency: 3 })))
+        )
       }
       return Deferred.await(this.begun)
     })
@@ -172,6 +179,21 @@ export class Follower<T extends ReadonlyArray<unknown>> {
         })
       )
     )
+  }
+
+  /** Goes round the tuples while somebody waits here, and removes those whose time is over. Several processes may do so at once. */
+  private get reap(): Effect.Effect<never> {
+    const { base, keys } = this.cells
+    let from = keys.tuples
+    const step = Effect.gen({ self: this }, function* () {
+      const { next, stamps } = yield* base.operation("expired", (access) => this.cells.expired(access, from, reapMax))
+      // A step of its own: the range that the look read would conflict with every take in it.
+      if (stamps.length > 0) yield* base.operation("reap", (access) => this.cells.reap(access, stamps))
+      from = next ?? keys.tuples
+    })
+    // After a failure the same tuples are looked at again.
+    const turn = Effect.suspend(() => (this.waiting === 0 ? Effect.void : Effect.ignore(this.withStore(step))))
+    return Effect.forever(Effect.andThen(Effect.sleep(reapMillis), turn))
   }
 
   private again({ tickets, tuples }: matching.Fresh): void {

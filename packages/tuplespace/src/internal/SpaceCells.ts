@@ -170,6 +170,18 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     return undefined
   }
 
+  /** Stamps of those of the next `max` tuples from a key on whose time is over, and where to go on, if anywhere. */
+  expired({ tx }: Access, from: Key, max: number): { readonly stamps: ReadonlyArray<Key>; readonly next?: Key } {
+    const items = tx.range({ start: from, end: prefixEnd(this.keys.tuples), limit: max })
+    const stamps = items.filter(({ value }) => isExpired_(tx, value)).map(({ key }) => stampOf(key))
+    return items.length < max ? { stamps } : { stamps, next: successor(items[items.length - 1]!.key) }
+  }
+
+  /** Removes those of these tuples that are there and whose time is over. Reads no range of tuples, so outs do not conflict. */
+  reap(access: Access, stamps: ReadonlyArray<Key>): void {
+    for (const stamp of stamps) this.#found(access, stamp, true)
+  }
+
   #remove(tx: TxView, { key, stamp, tuple }: Found<T>): Pick<Restore, "index" | "masks"> {
     const masks = this.masks(tx, tuple.length)
     const index = masks.map((mask) => this.keys.entries + classOf(tuple, mask) + stamp)
