@@ -4,7 +4,7 @@
  * that the system's own Node (20 or later) has to understand. Says nothing and costs a few milliseconds when all is well.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -64,6 +64,16 @@ const install = () => {
   writeFileSync(stamp, lockHash())
 }
 
+/** Some builds of npm (Debian's 9.2) install the project's own Node and leave out its link in node_modules/.bin. */
+const linkNode = () => {
+  const bin = join(root, "node_modules", ".bin")
+  const own = `node-${process.platform}-${process.arch}`
+  if (process.platform === "win32" || existsSync(join(bin, "node"))) return
+  if (!existsSync(join(root, "node_modules", own, "bin", "node"))) return
+  mkdirSync(bin, { recursive: true })
+  symlinkSync(join("..", own, "bin", "node"), join(bin, "node"))
+}
+
 /** The Node that npm scripts use from now on: the one in node_modules/.bin comes first on their path. */
 const nextNode = () => {
   const name = process.platform === "win32" ? "node.exe" : "node"
@@ -78,6 +88,7 @@ const isTooOld = (version) => {
 }
 
 if (!isInstalled()) install()
+linkNode()
 
 // When this script itself runs on a Node that is new enough, so does the next one: no need to ask.
 if (isTooOld(process.version)) {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   utimesSync,
   writeFileSync
@@ -83,6 +84,18 @@ describe("setup", () => {
     writeFileSync(join(folder, "package-lock.json"), `{ "changed": true }`)
     assert.strictEqual(run(folder).status, 0)
     assert.isTrue(existsSync(join(folder, "asked.txt")))
+  })
+
+  it.skipIf(process.platform === "win32")("links the project's own Node where npm left the link out", () => {
+    const own = `node-${process.platform}-${process.arch}`
+    const folder = clone(
+      `${installs}
+fs.mkdirSync("node_modules/${own}/bin", { recursive: true })
+fs.writeFileSync("node_modules/${own}/bin/node", "")`
+    )
+    assert.strictEqual(run(folder).status, 0)
+    assert.strictEqual(readlinkSync(join(folder, "node_modules/.bin/node")), `../${own}/bin/node`)
+    assert.deepStrictEqual(run(folder), { status: 0, output: "" })
   })
 
   it("tells what to do when the installation fails, and starts nothing", () => {
