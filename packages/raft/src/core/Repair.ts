@@ -26,7 +26,8 @@ import {
   type EntriesWanted,
   type Entry,
   type Heartbeat,
-  type Index
+  type Index,
+  type Term
 } from "./Types.ts"
 
 /** Questions to all members without any use before the node says that a majority seems damaged. */
@@ -61,12 +62,26 @@ const finish = (s: State, hole: Hole): void => {
   announceRepaired(s)
 }
 
+/** The highest term that an entry still missing can have: terms never fall along a log, nor exceed the node's own. */
+const missingTermMax = (s: State, hole: Hole): Term => {
+  const known = s.log.termAt(Math.min(hole.to + 1, s.log.lastIndex))
+  return known >= 0 ? known : s.restoredTerm
+}
+
+/**
+ * What is still missing is older than the leader's entry before it, so it conflicts with whatever the leader will put there: cut
+ * as in any conflict. A leader with nothing to append would leave the hole open for ever.
+ */
+const cutStale = (s: State, hole: Hole): void => {
+  if (hole.from > s.commit && missingTermMax(s, hole) < s.log.termAt(hole.from - 1)) cutLog(s, hole.from)
+}
+
 /** A leader's append has covered the log up to `matched`. */
 export const closeHoles = (s: State, matched: Index): void => {
   const { log } = s
-  for (let hole = s.holes[0]; hole !== undefined && matched >= hole.from; hole = s.holes[0]) {
+  for (let hole = s.holes[0]; hole !== undefined && matched >= hole.from - 1; hole = s.holes[0]) {
     hole.from = Math.min(matched, hole.to) + 1
-    if (hole.from <= hole.to) return
+    if (hole.from <= hole.to) return cutStale(s, hole)
     const next = hole.to + 1
     // What is committed here belongs to every leader's log.
     if (matched >= next || next > log.lastIndex || next <= s.commit) finish(s, hole)

@@ -56,6 +56,7 @@ const begin = (s: State, options: RaftOptions): void => {
 const resume = (s: State, restored: Restored): void => {
   const { hardState, snapshot } = restored
   s.term = hardState.term
+  s.restoredTerm = hardState.term
   s.vote = hardState.vote
   s.recoverTo = hardState.recoverTo
   if (snapshot !== undefined) {

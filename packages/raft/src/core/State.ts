@@ -189,6 +189,8 @@ export class State {
 
   // Repair.ts
   holes: Array<Hole> = []
+  /** The term that the disk gave back: no entry that it has lost can be of a later one. */
+  restoredTerm: Term = 0
   /** There have been holes, and their end is still to be told. */
   repairing = false
   needsSnapshot = false

@@ -90,6 +90,22 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "if (hole.from > hole.to) finish(s, hole)"
   ),
   one(
+    "hole-past-idle-leader",
+    "a hole that reaches past the log of a leader with nothing to append stays open for ever",
+    "found here by simulation, seed 41 of 5 damaged nodes",
+    repair,
+    "if (hole.from > s.commit && missingTermMax(s, hole) < s.log.termAt(hole.from - 1)) cutLog(s, hole.from)",
+    "if (hole.from <= s.commit && missingTermMax(s, hole) < 0) cutLog(s, hole.from)"
+  ),
+  one(
+    "hole-cut-in-own-term",
+    "a lost tail is cut off though it can be of the leader's own term, acknowledged to it and then lost",
+    "CTRL/PAR: what was acknowledged is asked for, never truncated",
+    repair,
+    "missingTermMax(s, hole) < s.log.termAt(hole.from - 1)",
+    "missingTermMax(s, hole) <= s.log.termAt(hole.from - 1)"
+  ),
+  one(
     "old-disk-unnoticed",
     "a follower whose disk went back in time is not asked to recover",
     "PEERS D3: old backup restored",
