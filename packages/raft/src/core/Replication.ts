@@ -114,8 +114,7 @@ export const receiveAppendReply = (s: State, message: AppendReply): void => {
   heard(s, peer, message)
   s.replicate = true
   if (message.wantsSnapshot) return wantSnapshot(s, peer, message.hintIndex)
-  if (message.damaged)
-    return peer.regress(message.index, message.hintIndex, s.log.lastIndex, message.stamp < peer.appendedAt)
+  if (message.damaged) return damaged(s, peer, message)
   if (!message.ok) return refused(s, peer, message)
   if (message.index > s.log.lastIndex) return
   const news = peer.acknowledge(message.index)
@@ -124,6 +123,16 @@ export const receiveAppendReply = (s: State, message: AppendReply): void => {
     peer.becomeProbe(peer.match + 1)
   if (!news) return
   if (advanceCommit(s) || s.transfer !== undefined) transferStep(s)
+}
+
+/**
+ * The peer has lost entries. Where it has all of this log and still misses some, what it misses may be of this term for all it
+ * knows, so it cuts nothing: one more entry, a no-op, fills one more place, until its hole ends.
+ */
+const damaged = (s: State, peer: Progress, message: AppendReply): void => {
+  const { lastIndex, lastTerm } = s.log
+  peer.regress(message.index, message.hintIndex, lastIndex, message.stamp < peer.appendedAt)
+  if (message.hintIndex === lastIndex && message.hintTerm === lastTerm && s.transfer === undefined) appendNoop(s)
 }
 
 const refused = (s: State, peer: Progress, message: AppendReply): void => {

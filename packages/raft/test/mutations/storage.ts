@@ -106,6 +106,14 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "missingTermMax(s, hole) <= s.log.termAt(hole.from - 1)"
   ),
   one(
+    "hole-of-own-term-kept",
+    "a lost tail that could be of the idle leader's own term stays open for ever",
+    "found here beside simulation seed 41 of 5 damaged nodes",
+    "src/core/Replication.ts",
+    "  if (message.hintIndex === lastIndex && message.hintTerm === lastTerm && s.transfer === undefined) appendNoop(s)\n",
+    ""
+  ),
+  one(
     "old-disk-unnoticed",
     "a follower whose disk went back in time is not asked to recover",
     "PEERS D3: old backup restored",
