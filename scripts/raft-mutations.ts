@@ -32,7 +32,7 @@ const { values: args } = parseArgs({
 const seedsMax = Number(args.seeds ?? 400)
 
 /** Aimed seeds that a bug may need before it counts as missed. */
-const aimedMax = Number(args.aimed ?? 800)
+const aimedMax = Number(args.aimed ?? 1500)
 const from = Number(args.from ?? 1)
 
 const isDirected = args["aimed-only"] !== true && args["simulated-only"] !== true
@@ -56,8 +56,8 @@ const judge = async (mutant: Mutant, mutation: Mutation): Promise<Verdict> => {
 }
 
 const describe = ({ aimedSeeds, mutation, rule, scenarios, seeds, tests }: Verdict): string =>
-  `${mutation.id.padEnd(32)} ${seeds === undefined ? "NOT CAUGHT" : `${seeds} seeds`.padEnd(10)} ` +
-  `${aimedSeeds === undefined ? "" : `aimed ${aimedSeeds} `}${scenarios.length} scenarios ${tests.length} tests  ${rule.slice(0, 110)}`
+  `${mutation.id.padEnd(32)} ${(seeds !== undefined ? `${seeds} seeds` : aimedSeeds !== undefined ? `aimed ${aimedSeeds}` : "NOT CAUGHT").padEnd(10)} ` +
+  `${scenarios.length} scenarios ${tests.length} tests  ${rule.slice(0, 110)}`
 
 /** Without any bug nothing may be noticed. */
 const demandQuiet = async (mutant: Mutant): Promise<void> => {

@@ -47,7 +47,19 @@ const only = (faults: Overrides["faults"], rest: Overrides = {}): Overrides => (
   ...rest
 })
 
+/** A minority whose disks lose much, again and again, tails that no leader has among it. */
+const lostTails: Overrides = {
+  nodes: 5,
+  spares: 0,
+  onlyThese: true,
+  faults: { damage: 60, crash: 10, partition: 10 },
+  minorityDamaged: true,
+  limits: { snapshotEntries: 50, snapshotBytes: 1 << 20 }
+}
+
 export const aims: Readonly<Record<string, Overrides>> = {
+  "hole-past-idle-leader": lostTails,
+  "hole-cut-in-own-term": lostTails,
   "vote-not-stored": only({ crash: 20, campaign: 10, partition: 5 }),
   "vote-for-older-log": only({ crash: 10, campaign: 5, partition: 15 }),
   "promise-broken": only(

@@ -89,14 +89,24 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     "if (hole.from > hole.to && (hole.to >= s.log.lastIndex || hole.to < s.commit)) finish(s, hole)",
     "if (hole.from > hole.to) finish(s, hole)"
   ),
-  one(
-    "hole-past-idle-leader",
-    "a hole that reaches past the log of a leader with nothing to append stays open for ever",
-    "found here by simulation, seed 41 of 5 damaged nodes",
-    repair,
-    "if (hole.from > s.commit && missingTermMax(s, hole) < s.log.termAt(hole.from - 1)) cutLog(s, hole.from)",
-    "if (hole.from <= s.commit && missingTermMax(s, hole) < 0) cutLog(s, hole.from)"
-  ),
+  {
+    id: "hole-past-idle-leader",
+    description: "a hole that reaches past the log of a leader with nothing to append stays open for ever",
+    source: "found here by simulation, seed 41 of 5 damaged nodes",
+    edits: [
+      {
+        file: repair,
+        find: "if (hole.from > s.commit && missingTermMax(s, hole) < s.log.termAt(hole.from - 1)) cutLog(s, hole.from)",
+        replace: "if (hole.from <= s.commit && missingTermMax(s, hole) < 0) cutLog(s, hole.from)"
+      },
+      // Where the hole cannot be cut its leader fills it; in most courses each of the two alone is enough.
+      {
+        file: "src/core/Replication.ts",
+        find: "  if (message.hintIndex === lastIndex && message.hintTerm === lastTerm && s.transfer === undefined) appendNoop(s)\n",
+        replace: ""
+      }
+    ]
+  },
   one(
     "hole-cut-in-own-term",
     "a lost tail is cut off though it can be of the leader's own term, acknowledged to it and then lost",
@@ -104,14 +114,6 @@ export const storageAndRepair: ReadonlyArray<Mutation> = [
     repair,
     "missingTermMax(s, hole) < s.log.termAt(hole.from - 1)",
     "missingTermMax(s, hole) <= s.log.termAt(hole.from - 1)"
-  ),
-  one(
-    "hole-of-own-term-kept",
-    "a lost tail that could be of the idle leader's own term stays open for ever",
-    "found here beside simulation seed 41 of 5 damaged nodes",
-    "src/core/Replication.ts",
-    "  if (message.hintIndex === lastIndex && message.hintTerm === lastTerm && s.transfer === undefined) appendNoop(s)\n",
-    ""
   ),
   one(
     "old-disk-unnoticed",
