@@ -35,6 +35,22 @@ export const unreachedReasons: ReadonlyArray<Unreached> = [
   },
   {
     file: "Replication.ts",
+    text: "appendNoop(s)",
+    reason:
+      "a tail lost with its terms twice, the second time in the leader's own term; scenario damage_past_leader_same_term"
+  },
+  {
+    file: "Follower.ts",
+    text: "s.snapshot?.index ?? 0",
+    reason: "asked where a snapshot or its place in the log is known; the other side is the first life of a node"
+  },
+  {
+    file: "Repair.ts",
+    text: "hole.to === bottom - 1",
+    reason: "an answer that would cross the end of an own hole whose entry is back in memory; scenarios damage_*"
+  },
+  {
+    file: "Replication.ts",
     text: "message.index > s.log.lastIndex",
     reason: "an acknowledgement of this term for more than the leader has: only after its own disk went back"
   },
