@@ -47,7 +47,7 @@ export const unreachedReasons: ReadonlyArray<Unreached> = [
   {
     file: "Repair.ts",
     text: "hole.to === bottom - 1",
-    reason: "an answer that would cross the end of an own hole whose entry is back in memory; scenarios damage_*"
+    reason: "an answer that would cross the end of an own hole whose entry is back in memory; test/paper/repair.test.ts"
   },
   {
     file: "Replication.ts",
