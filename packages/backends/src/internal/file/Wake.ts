@@ -20,8 +20,16 @@ export class Wake {
     this.fd = fs.openSync(side, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666)
     this.watcher = watch(side, woken)
     this.timer = setInterval(woken, pollMillis)
-    // Waiting for others keeps no process alive.
     this.timer.unref()
+  }
+
+  /**
+   * Whether somebody waits for a change: only then the store keeps its process alive. Without it, a process that does
+   * nothing but wait would end (exit code 13), since no file watcher holds it.
+   */
+  set awaited(isAwaited: boolean) {
+    if (isAwaited) this.timer.ref()
+    else this.timer.unref()
   }
 
   /** Wakes the others. Cost: one write of a byte to the page cache; never synced. */

@@ -86,12 +86,15 @@ export class Writer {
   moved(from: Version): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (this.store.version !== from || this.ended !== undefined) return resume(Effect.void)
+      const leave = (): void => {
+        if (this.sleepers.delete(wake) && this.sleepers.size === 0) this.wake.awaited = false
+      }
       const wake = (): void => {
-        this.sleepers.delete(wake)
+        leave()
         resume(Effect.void)
       }
-      this.sleepers.add(wake)
-      return Effect.sync(() => this.sleepers.delete(wake))
+      if (this.sleepers.add(wake).size === 1) this.wake.awaited = true
+      return Effect.sync(leave)
     })
   }
 
