@@ -14,8 +14,7 @@ import { KeyError } from "./core/Key.ts"
 import * as KeyDecode from "./core/KeyDecode.ts"
 import * as Rules from "./core/LockRules.ts"
 import type { NodeMode } from "./core/LockRules.ts"
-import { LockTable } from "./core/LockTable.ts"
-import type { Cycle, Request } from "./core/LockTable.ts"
+import { type Cycle, LockTable, Request } from "./core/LockTable.ts"
 import { HandOver } from "./internal/HandOver.ts"
 import * as lockErrors from "./internal/lockErrors.ts"
 import * as Lock from "./LockModel.ts"
@@ -178,8 +177,7 @@ class LocalTree<P> implements Lock.Tree<P> {
       if (request.state !== "granted") return Effect.fail(lockErrors.notHeld(this.what))
       const nodes = this.nodes(claims)
       if (nodes instanceof StoreError.StoreError) return Effect.fail(nodes)
-      const held = request.tickets.map((ticket) => ({ node: ticket.entry.node, mode: ticket.mode }))
-      const more = Rules.changed(held, nodes)
+      const more = Rules.changed(request.nodes, nodes)
       if (more.length > 0) {
         const path = KeyDecode.decode(more[0]!.node).join("/")
         const message = `a downgrade in the lock tree "${this.name}" asks for more than is held at /${path}: upgrade instead`
@@ -297,7 +295,7 @@ const none: ReadonlyArray<Request> = []
 /** What the flow holds of this form; requests of trees in a store stand in the same list. */
 const heldBy = (context: Context.Context<never>): ReadonlyArray<Request> => {
   const held = Context.get(context, Lock.Holding)
-  return held.length === 0 ? none : held.filter((one): one is Request => "tickets" in one)
+  return held.length === 0 ? none : held.filter((one) => one instanceof Request)
 }
 
 const deadlock = (what: string, cycle: Cycle): Lock.LockError =>

@@ -8,9 +8,9 @@
  */
 import * as Rules from "./LockRules.ts"
 import type { Mode, NodeMode } from "./LockRules.ts"
-import { nearest, type NodeEntry, opposedCount, type Request, type Spot, type Ticket } from "./LockTickets.ts"
+import { chained, nearest, type NodeEntry, opposedCount, Request, type Spot, Ticket } from "./LockTickets.ts"
 
-export type { Request, Ticket } from "./LockTickets.ts"
+export { Request, type Ticket } from "./LockTickets.ts"
 
 /** Nodes kept while idle before a sweep, at least. */
 export const idleNodesMin = 4096
@@ -87,7 +87,7 @@ export class LockTable {
     request.granted = undefined
     if (request.waitsFor !== undefined) this.stopWaiting(request)
     if (request.upgrade !== undefined) this.cancelUpgrade(request)
-    this.unlink(request.tickets)
+    this.unlink(request.first)
   }
 
   /**
@@ -100,8 +100,7 @@ export class LockTable {
     target: ReadonlyArray<NodeMode>,
     options: { readonly holding?: ReadonlyArray<Request>; readonly granted: () => void }
   ): { readonly cycle: Cycle } | undefined {
-    const base = request.tickets.map((t) => ({ node: t.entry.node, mode: t.mode }))
-    const changed = Rules.changed(base, target)
+    const changed = Rules.changed(request.nodes, target)
     if (changed.length === 0) {
       options.granted()
       return undefined
@@ -130,38 +129,32 @@ export class LockTable {
   /** Keeps the stamp and holds only `nodes`, each in a mode that the held one covers; others are given back. */
   downgrade(request: Request, nodes: ReadonlyArray<NodeMode>): void {
     const wanted = new Map(nodes.map(({ mode, node }) => [node, mode]))
-    const old = request.tickets.splice(0)
-    for (const ticket of old) {
-      const mode = wanted.get(ticket.entry.node)
-      if (mode !== undefined) request.tickets.push(this.insert(ticket.entry, request, mode))
+    const weaker: Array<Ticket> = []
+    const old = request.first
+    for (let t = old; t !== undefined; t = t.next) {
+      const mode = wanted.get(t.entry.node)
+      if (mode !== undefined) weaker.push(this.insert(t.entry, request, mode))
     }
+    request.first = chained(weaker)
     this.unlink(old)
   }
 
   private append(nodes: ReadonlyArray<Spot>, owner: unknown, holding: ReadonlyArray<Request>): Request {
-    const stamp = ++this.stamps
-    const request: Request = {
-      stamp,
-      token: stamp,
-      tickets: new Array<Ticket>(nodes.length),
-      owner,
-      holding,
-      state: "waiting",
-      waitsFor: undefined,
-      granted: undefined,
-      upgrade: undefined
-    }
+    const request = new Request(++this.stamps, owner, holding)
+    let last: Ticket | undefined
     for (let i = 0; i < nodes.length; i++) {
       const spot = nodes[i]!
       const { mode } = spot
       const entry = spot.entry?.home === this.nodes ? spot.entry : (spot.entry = this.entry(spot.node))
       const tail = entry.tails[mode]
-      const ticket: Ticket = { entry, request, mode, before: tail, after: undefined, waiters: undefined }
+      const ticket = new Ticket(entry, request, mode, tail, undefined)
       if (tail === undefined) entry.heads[mode] = ticket
       else tail.after = ticket
       entry.tails[mode] = ticket
       this.count(entry, mode, 1)
-      request.tickets[i] = ticket
+      if (last === undefined) request.first = ticket
+      else last.next = ticket
+      last = ticket
     }
     return request
   }
@@ -210,7 +203,7 @@ export class LockTable {
       after = before
       before = before.before
     }
-    const ticket: Ticket = { entry, request, mode, before, after, waiters: undefined }
+    const ticket = new Ticket(entry, request, mode, before, after)
     if (before === undefined) entry.heads[mode] = ticket
     else before.after = ticket
     if (after === undefined) entry.tails[mode] = ticket
@@ -219,10 +212,10 @@ export class LockTable {
     return ticket
   }
 
-  /** Takes tickets away, then looks again at those who waited for one of them. */
-  private unlink(tickets: ReadonlyArray<Ticket>): void {
+  /** Takes a ticket and those that follow it away, then looks again at those who waited for one of them. */
+  private unlink(first: Ticket | undefined): void {
     let awake: Array<Request> | undefined
-    for (const ticket of tickets) {
+    for (let ticket = first; ticket !== undefined; ticket = ticket.next) {
       const { after, before, entry, mode } = ticket
       if (before === undefined) entry.heads[mode] = after
       else before.after = after
@@ -247,7 +240,7 @@ export class LockTable {
   /** Grants if nothing earlier is in the way, else waits for the latest of what is. */
   private settle(request: Request): boolean {
     let latest: Ticket | undefined
-    for (const ticket of request.tickets) {
+    for (let ticket = request.first; ticket !== undefined; ticket = ticket.next) {
       // SIX and X exclude themselves, and the own ticket is counted already.
       if (opposedCount(ticket.entry, ticket.mode) === (ticket.mode >= Rules.SIX ? 1 : 0)) continue
       for (const mode of Rules.opposed[ticket.mode]!) {
@@ -277,20 +270,22 @@ export class LockTable {
     }
     request.upgrade = undefined
     const old: Array<Ticket> = []
+    const held = Array.from(request.tickets)
     for (const { mode, node } of changed) {
-      const at = request.tickets.findIndex((t) => t.entry.node === node)
+      const at = held.findIndex((t) => t.entry.node === node)
       const stronger = this.insert(this.entry(node), request, mode)
-      if (at === -1) request.tickets.push(stronger)
+      if (at === -1) held.push(stronger)
       else {
-        old.push(request.tickets[at]!)
-        request.tickets[at] = stronger
+        old.push(held[at]!)
+        held[at] = stronger
       }
     }
+    request.first = chained(held)
     request.state = "granted"
     request.token = ++this.stamps
     tail.state = "ended"
-    this.unlink(old)
-    this.unlink(tail.tickets)
+    this.unlink(chained(old))
+    this.unlink(tail.first)
     resume(request)
     return true
   }

@@ -149,7 +149,7 @@ describe("LockTable", () => {
         }
         for (const request of live) {
           if (request.state !== "waiting") continue
-          const wanted = request.tickets.map((t) => ({ node: t.entry.node, mode: t.mode }))
+          const { nodes: wanted } = request
           assert.isDefined(Rules.blocker(tickets, wanted, request.stamp), "a request waits that nothing blocks")
         }
       }
