@@ -63,6 +63,8 @@ export class Codec<A> {
   readonly #bare: boolean
   /** A bare number: it cannot but have bytes, so they need not be made before somebody wants them. */
   readonly #isNumber: boolean
+  /** A bare text: the same, when it is all of ASCII. */
+  readonly #isText: boolean
 
   constructor(schema: Schema.Constraint) {
     this.shape = Shape.of(schema)
@@ -77,6 +79,7 @@ export class Codec<A> {
     this.#primitive = isPrimitive(SchemaAST.toType(schema.ast))
     this.#bare = this.#primitive && !hasTransformation(schema.ast, new Set())
     this.#isNumber = this.#bare && this.#format.toBytes === Bytes.encodeNumber
+    this.#isText = this.#bare && this.#format.toBytes === Bytes.encodeString
     this.#copy = copierOf(schema.ast)
     this.#shareable = this.#primitive || isShareable(schema.ast)
   }
@@ -103,6 +106,7 @@ export class Codec<A> {
 
   #toValue(input: unknown, encoded: unknown, number: number, key: Key): Value {
     if (this.#isNumber) return new Value(undefined, this, input as number, number)
+    if (this.#isText && Bytes.isAscii(input as string)) return new Value(undefined, this, input as string, number)
     let bytes: Uint8Array
     try {
       bytes = this.#format.toBytes(encoded, number)

@@ -49,6 +49,8 @@ const cases: Record<string, readonly [Schema.Constraint, unknown]> = {
   "number NaN": [Schema.Number, NaN],
   integer: [Schema.Int, -3],
   "string empty": [Schema.String, ""],
+  "string ascii": [Schema.String, "Ada \x00\x7f"],
+  "string of one byte each that is not ascii": [Schema.String, "Adaé"],
   string: [Schema.NonEmptyString, "Ada é\u{1f600}"],
   boolean: [Schema.Boolean, true],
   "bigint 0": [Schema.BigInt, 0n],
@@ -120,6 +122,19 @@ describe("value codec", () => {
       expect(encoded.size, name).toBe(size)
       expect(encoded.bytes, name).toBe(encoded.bytes)
     }
+  })
+
+  it("a text that is not bytes yet says what they will be; any other value does not", () => {
+    const codec = new Codec(Schema.String)
+    const { ascii } = codec.encode("Ada", 0x0102, key)
+    expect(ascii).toEqual({ text: "Ada", schema: 0x0102 })
+    const asked = codec.encode("Ada", 0x0102, key)
+    expect(hexOf(asked)).toBe("030102416461")
+    expect(asked.ascii).toBeUndefined()
+    for (const text of ["\x80", "é", "\u{1f600}"]) expect(codec.encode(text, 1, key).ascii).toBeUndefined()
+    expect(new Codec(Schema.Number).encode(7, 1, key).ascii).toBeUndefined()
+    expect(new Codec(Schema.NumberFromString).encode(7, 1, key).ascii).toBeUndefined()
+    expect(stored(codec.encode("Ada", 1, key)).ascii).toBeUndefined()
   })
 
   it("gives the same value from memory as from bytes, whatever was drawn", () => {

@@ -19,8 +19,11 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 export const isEnveloped = (bytes: Uint8Array): boolean => (bytes[0]! & (timedFlag | deliveredFlag)) !== 0
 
 /** The deadline of a value in milliseconds since 1970, `undefined` when it lives for ever. */
-export const deadlineOf = ({ bytes }: Value): number | undefined =>
-  (bytes[0]! & timedFlag) === 0 ? undefined : viewOf(bytes).getFloat64(bytes.length - timedBytes)
+export const deadlineOf = (value: Value): number | undefined => {
+  if (value.codec !== undefined) return undefined
+  const { bytes } = value
+  return (bytes[0]! & timedFlag) === 0 ? undefined : viewOf(bytes).getFloat64(bytes.length - timedBytes)
+}
 
 /** Whether its time is over at `nowMillis`. */
 export const isExpired = (value: Value, nowMillis: number): boolean => {
@@ -29,7 +32,9 @@ export const isExpired = (value: Value, nowMillis: number): boolean => {
 }
 
 /** How often a value was delivered; 0 where nothing is said. */
-export const deliveriesOf = ({ bytes }: Value): number => {
+export const deliveriesOf = (value: Value): number => {
+  if (value.codec !== undefined) return 0
+  const { bytes } = value
   if ((bytes[0]! & deliveredFlag) === 0) return 0
   const end = bytes.length - ((bytes[0]! & timedFlag) === 0 ? 0 : timedBytes)
   return viewOf(bytes).getUint32(end - deliveredBytes)
