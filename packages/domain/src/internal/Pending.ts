@@ -151,19 +151,35 @@ export interface Overlaid {
 /** Additions between two walks that cut off what is resolved below. */
 const pruneEvery = 64
 
+/** Keys that nobody writes any more and that stay in the overlay, beyond as many as are written. */
+const emptyMax = 256
+
 interface OverlaidRange {
   readonly start: Key
   readonly end: Key
   readonly pending: Pending
 }
 
-/** Writes of requests that are not resolved, by key, the newest winning; and the ranges in which others will fall. */
+/**
+ * Writes of requests that are not resolved, by key, the newest winning; and the ranges in which others will fall.
+ *
+ * Keys that are written again and again are not taken out between: a map that loses and gains keys is copied every so
+ * often, and each of its old copies holds what it held and the copy after it, until the old generation is collected. That
+ * was a sixth of all time of a busy store.
+ */
 export class Overlay {
-  private readonly byKey = new Map<Key, Overlaid>()
+  private byKey = new Map<Key, Overlaid | undefined>()
+  /** Keys of the map that are not empty. */
+  private written = 0
   private ranges: Array<OverlaidRange> = []
 
   get size(): number {
-    return this.byKey.size + this.ranges.length
+    return this.written + this.ranges.length
+  }
+
+  /** Keys in memory, those that nobody writes any more among them. */
+  get held(): number {
+    return this.byKey.size
   }
 
   add(pending: Pending): void {
@@ -179,6 +195,7 @@ export class Overlay {
   private put(key: Key, pending: Pending, isPlain: boolean, value: Value | undefined): void {
     const below = this.byKey.get(key)
     this.byKey.set(key, { pending, isPlain, value, below })
+    if (below === undefined) this.written++
     if (below === undefined || pending.position % pruneEvery !== 0) return
     let last = below
     while (last.below !== undefined && !last.below.pending.isResolved) last = last.below
@@ -190,14 +207,23 @@ export class Overlay {
     let hasRanges = false
     for (const write of pending.writes) {
       if (write._tag === "Append" || write._tag === "DeleteRange") hasRanges = true
-      else if (this.byKey.get(write.key)?.pending === pending) {
+      else {
         let next = this.byKey.get(write.key)
+        if (next?.pending !== pending) continue
         while (next?.pending.isResolved === true) next = next.below
-        if (next === undefined) this.byKey.delete(write.key)
-        else this.byKey.set(write.key, next)
+        this.byKey.set(write.key, next)
+        if (next === undefined) this.written--
       }
     }
     if (hasRanges) this.ranges = this.ranges.filter((range) => range.pending !== pending)
+    if (this.byKey.size > 2 * this.written + emptyMax) this.sweep()
+  }
+
+  /** Amortised O(1) per key that was written. */
+  private sweep(): void {
+    const { byKey } = this
+    this.byKey = new Map()
+    for (const [key, overlaid] of byKey) if (overlaid !== undefined) this.byKey.set(key, overlaid)
   }
 
   get(key: Key): Overlaid | undefined {
@@ -219,7 +245,10 @@ export class Overlay {
     const consider = (pending: Pending): void => {
       if (newest === undefined || pending.position > newest.position) newest = pending
     }
-    for (const [key, { pending }] of this.byKey) if (key >= start && key < end) consider(pending)
+    if (this.written > 0) {
+      for (const [key, overlaid] of this.byKey)
+        if (overlaid !== undefined && key >= start && key < end) consider(overlaid.pending)
+    }
     for (const range of this.ranges) if (range.start < end && start < range.end) consider(range.pending)
     return newest
   }
