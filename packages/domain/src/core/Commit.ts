@@ -136,7 +136,15 @@ export interface CommitRequest {
   readonly writes: ReadonlyArray<Write>
   /** Writes nothing, but closes the id: if it was never seen, it is `Rejected` from now on, so that an answer is final. */
   readonly seal?: true | undefined
+  /**
+   * `"relaxed"`: need not be on the disk when it is acknowledged. A hint: a store may take it only where all who use the
+   * store die with what it would lose (docs/CONTRACT.md, "Relaxed commits").
+   */
+  readonly durability?: Durability | undefined
 }
+
+/** What else than the usual may be asked of a commit. */
+export type Durability = "relaxed"
 
 export type Reply = Committed | Conflict | TooOld | Refused
 

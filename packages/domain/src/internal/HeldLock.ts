@@ -76,7 +76,9 @@ export class HeldLock<Id> extends HeldRecord<Id> {
 
   /** [12] */
   protected readonly giveBack: Effect.Effect<unknown, StoreError.StoreError, Id> = Effect.suspend(() =>
-    Operation.make(this.place.store, `lock.${this.place.tree}.release`, (tx) => lockOps.release(tx, this.recordKey))
+    Operation.makeRelaxed(this.place.store, `lock.${this.place.tree}.release`, (tx) =>
+      lockOps.release(tx, this.recordKey)
+    )
   )
 
   /** [13] */

@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import type { Durability } from "../core/Commit.ts"
 import type { StoreError } from "../StoreError.ts"
 import type { Opening, OperationSpec } from "./OperationSpec.ts"
 import { perform } from "./Run.ts"
@@ -25,12 +26,14 @@ function OperationImpl(
   store: StoreKey<any>,
   label: string,
   run: (tx: TxView) => unknown,
-  opening: Opening<any> | undefined
+  opening: Opening<any> | undefined,
+  durability: Durability | undefined
 ): void {
   this.store = store
   this.label = label
   this.run = run
   this.opening = opening
+  this.durability = durability
 }
 OperationImpl.prototype = proto
 
@@ -39,7 +42,8 @@ const Impl = OperationImpl as unknown as new <A>(
   store: StoreKey<any>,
   label: string,
   run: (tx: TxView) => A,
-  opening: Opening<any> | undefined
+  opening: Opening<any> | undefined,
+  durability: Durability | undefined
 ) => OperationEffect<A>
 
 /**
@@ -56,4 +60,15 @@ export const make = <Id, A>(
   opening?: Opening<Id>
 ): Effect.Effect<A, StoreError, Id> =>
   // The prototype's effect has R = unknown because one class serves all stores; the key given says which.
-  new Impl(store, label, run, opening) as Effect.Effect<A, StoreError, any>
+  new Impl(store, label, run, opening, undefined) as Effect.Effect<A, StoreError, any>
+
+/**
+ * As `make`, for what may be lost in a power cut together with the process that did it: its commit need not be on the disk
+ * when it is answered, where the store has such commits.
+ */
+export const makeRelaxed = <Id, A>(
+  store: StoreKey<Id>,
+  label: string,
+  run: (tx: TxView) => A
+): Effect.Effect<A, StoreError, Id> =>
+  new Impl(store, label, run, undefined, "relaxed") as Effect.Effect<A, StoreError, any>

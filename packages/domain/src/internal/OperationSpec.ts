@@ -2,6 +2,7 @@
  * An operation of a collection as data: what the engine looks at (`Operation.ts` makes effects of it).
  */
 import type * as Effect from "effect/Effect"
+import type { Durability } from "../core/Commit.ts"
 import type { StoreError } from "../StoreError.ts"
 import type { StoreKey } from "./StoreShape.ts"
 import type { TxView } from "./TxView.ts"
@@ -22,6 +23,8 @@ export interface OperationSpec<A> {
   readonly label: string
   readonly run: (tx: TxView) => A
   readonly opening: Opening<any> | undefined
+  /** Of its commit where it is a transaction alone; as a part of another one it is as durable as that. */
+  readonly durability: Durability | undefined
 }
 
 /** The operation for spans and messages, like `users.get`: put together only when somebody looks. */

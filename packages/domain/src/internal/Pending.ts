@@ -1,7 +1,7 @@
 /**
  * A request of this process on its way to the store, and the overlay of what such requests will have written.
  */
-import type { CommitRequest, RangeCheck, ReadCheck, Write } from "../core/Commit.ts"
+import type { CommitRequest, Durability, RangeCheck, ReadCheck, Write } from "../core/Commit.ts"
 import { keyAndVersion, type Journal, type JournalEntry, type RangeRead } from "../core/Journal.ts"
 import { prefixEnd, type Key } from "../core/Key.ts"
 import type { Value } from "../core/Value.ts"
@@ -25,6 +25,7 @@ export class Pending {
   readonly ranges: ReadonlyArray<RangeRead>
   readonly writes: ReadonlyArray<Write>
   readonly atMillis: number
+  readonly durability: Durability | undefined
   /** Of its commit id; given when its batch is made. */
   sequence = -1
   status: "queued" | "sent" | "committed" | "failed" = "queued"
@@ -35,13 +36,21 @@ export class Pending {
   resolution: Resolution | undefined = undefined
   private observers: Array<(resolution: Resolution) => void> | undefined = undefined
 
-  constructor(position: number, base: Version, journal: Journal, writes: ReadonlyArray<Write>, atMillis: number) {
+  constructor(
+    position: number,
+    base: Version,
+    journal: Journal,
+    writes: ReadonlyArray<Write>,
+    atMillis: number,
+    durability?: Durability | undefined
+  ) {
     this.position = position
     this.base = base
     this.reads = journal.entries.filter((entry) => entry.read)
     this.ranges = journal.ranges ?? []
     this.writes = writes
     this.atMillis = atMillis
+    this.durability = durability
   }
 
   get isResolved(): boolean {
@@ -135,7 +144,14 @@ export const toRequest = (
     version: pending.base,
     entries: entries.map(keyAndVersion)
   }))
-  return { ...request, atMillis: pending.atMillis, reads, ranges, writes: pending.writes }
+  return {
+    ...request,
+    atMillis: pending.atMillis,
+    reads,
+    ranges,
+    writes: pending.writes,
+    durability: pending.durability
+  }
 }
 
 /** What the newest local request will have made of a key. */

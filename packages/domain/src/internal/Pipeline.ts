@@ -54,7 +54,14 @@ export class Pipeline {
       const overwritten = this.chain.overwritten(attempt)
       if (overwritten !== undefined) return overwrittenBy(overwritten)
     }
-    const pending = new Pending(++this.position, attempt.version, attempt.journal, writes, atMillis)
+    const pending = new Pending(
+      ++this.position,
+      attempt.version,
+      attempt.journal,
+      writes,
+      atMillis,
+      attempt.transacting.durability
+    )
     if (writes.length > 0) {
       this.chain.publish(pending, reached === "here", this.engine.lastVersion)
       this.overlay.add(pending)

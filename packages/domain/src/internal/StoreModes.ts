@@ -34,7 +34,7 @@ class HeldMode<Id> extends HeldRecord<Id> {
   }
 
   protected readonly giveBack: Effect.Effect<unknown, StoreError, Id> = Effect.suspend(() =>
-    Operation.make(this.store, `${this.what}.release`, (tx) => modeOps.release(tx, this.recordKey))
+    Operation.makeRelaxed(this.store, `${this.what}.release`, (tx) => modeOps.release(tx, this.recordKey))
   )
 
   /** Waits until it is granted; the token is the version of the commit that did it. */

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { Footprint } from "../core/Footprint.ts"
+import type { Durability } from "../core/Commit.ts"
 import type { Key } from "../core/Key.ts"
 import type { Version } from "../core/Version.ts"
 import type { Policy } from "../RetryPolicy.ts"
@@ -94,6 +95,12 @@ export class Transacting implements Guarded {
   get label(): string | undefined {
     const { named } = this
     return typeof named === "object" ? labelOf(named) : named
+  }
+
+  /** What the operation that is this transaction alone asks of its commit. */
+  get durability(): Durability | undefined {
+    const { named } = this
+    return typeof named === "object" ? named.durability : undefined
   }
 
   clock(): Clock.Clock {

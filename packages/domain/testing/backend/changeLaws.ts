@@ -1,4 +1,4 @@
-/** Laws of the change stream, and of what survives opening a store again. */
+/** Laws of the change stream. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
@@ -17,23 +17,18 @@ import {
   changesAfter,
   changesUpTo,
   Client,
-  committed,
-  conflict,
-  contents,
   del,
   deleteRange,
   everything,
-  keysIn,
   law,
   type Law,
   lawOfSmallLimits,
   set,
-  tooOld,
   versionOf
 } from "./World.ts"
 
 /** A commit as `[version, [key, before, after]...]`. */
-const showCommit = (change: unknown): unknown => {
+export const showCommit = (change: unknown): unknown => {
   const { _tag, changes, version } = change as CommitRecord
   assert.equal(_tag, "Commit", `expected a commit, got ${JSON.stringify(change)}`)
   return [version, ...changes.map(({ after, before, key }) => [key, showCell(before), showCell(after)])]
@@ -315,71 +310,4 @@ export const changeLaws: ReadonlyArray<Law> = [
       )
     })
   )
-]
-
-const isVolatile: Law["skip"] = (_, { reopen }) => (reopen === undefined ? "nothing is promised to survive" : undefined)
-
-export const durabilityLaws: ReadonlyArray<Law> = [
-  {
-    name: "what was acknowledged is there when the store is opened again, at the same version",
-    skip: isVolatile,
-    run: ({ reopen, store }) =>
-      Effect.gen(function* () {
-        const client = new Client(store, "one")
-        yield* client.write(set("a", "1"), set("b", "1"), add("n", 3), append("q", 0, "x"))
-        const version = yield* client.write(del("b"), set("c", "2"))
-        const before = yield* store.read({ keys: [], ranges: [everything] })
-        const again = yield* reopen!
-        const after = yield* again.read({ keys: [], ranges: [everything] })
-        assert.equal(after.version, version)
-        assert.deepEqual(after.ranges[0]!.map(showEntry), before.ranges[0]!.map(showEntry))
-        const next = client.over(again)
-        assert.equal(yield* next.write(add("n", 1)), version + 1)
-        assert.deepEqual(yield* contents(again, "n", "b"), [4, undefined])
-      })
-  },
-  {
-    name: "a request sent again after the store was opened again takes effect once",
-    skip: isVolatile,
-    run: ({ reopen, store }) =>
-      Effect.gen(function* () {
-        const client = new Client(store, "one")
-        const base = yield* versionOf(store)
-        const old = client.request(base, { writes: [add("n", 1)] })
-        const done = client.request(base, { writes: [add("n", 1)], resolvedBelow: 1 })
-        const lost = client.request(base, { reads: [{ key: "n", version: 9 }], writes: [set("x", "1")] })
-        const sealed = client.request(base, { writes: [set("x", "1")] })
-        const empty = client.request(base, { writes: [del("absent")] })
-        const replies = yield* store.commit([old, done, lost, empty])
-        yield* store.outcome(sealed.id!)
-        const again = yield* reopen!
-        assert.equal(committed((yield* again.commit([done]))[0]), committed(replies[1]))
-        assert.equal(committed((yield* again.commit([empty]))[0]), committed(replies[3]))
-        conflict((yield* again.commit([lost]))[0])
-        conflict((yield* again.commit([sealed]))[0])
-        tooOld((yield* again.commit([old]))[0])
-        assert.deepEqual(yield* again.outcome(done.id!), { _tag: "Committed", version: committed(replies[1]) })
-        assert.deepEqual(yield* again.outcome(lost.id!), { _tag: "Rejected" })
-        assert.deepEqual(yield* contents(again, "n", "x"), [2, undefined])
-      })
-  },
-  {
-    name: "a change stream goes on where it was when the store is opened again",
-    skip: isVolatile,
-    run: ({ reopen, store }) =>
-      Effect.gen(function* () {
-        const client = new Client(store, "one")
-        const v = yield* versionOf(store)
-        yield* client.write(set("a", "1"))
-        yield* client.write(set("a", "2"), set("b", "1"))
-        yield* client.write(deleteRange("a", "b"))
-        const before = (yield* changesUpTo(store, v, v + 3)).map(showCommit)
-        const again = yield* reopen!
-        yield* client.over(again).write(set("c", "1"))
-        const after = (yield* changesUpTo(again, v, v + 4)).map(showCommit)
-        assert.deepEqual(after.slice(0, 3), before)
-        assert.equal(after.length, 4)
-        assert.deepEqual(yield* keysIn(again), ["b", "c"])
-      })
-  }
 ]
