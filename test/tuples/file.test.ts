@@ -21,7 +21,6 @@ const worker = new URL("./suiteWorker.ts", import.meta.url)
 let files = 0
 const options = (kind: "threads" | "processes"): TupleSpaceSuite.Options => ({
   settleMillis: 20,
-  boundsTuples: false,
   chain: 40,
   steps: 100,
   make: (definition) => {

@@ -3,8 +3,7 @@
  * a `TxView`.
  *
  * An offer is a blind append plus blind additions; a take reads up to the first item it returns, so takers conflict with
- * takers alone. A bounded queue splits its room over up to 16 counters: an offer reads one that has room, so two offers
- * conflict one time in 16, and only offers to a nearly full queue read more of them.
+ * takers alone. An offer to a bounded queue takes its room first (`Room.ts`).
  */
 import type { Collection } from "./Collection.ts"
 import { isExpired_ } from "./Collection.ts"
@@ -15,9 +14,7 @@ import { decodePart } from "./core/KeyDecode.ts"
 import type { GiveBack } from "./core/SessionCells.ts"
 import type { Value } from "./core/Value.ts"
 import type { Item, TxView } from "./internal/TxView.ts"
-
-/** Counters that the room of a bounded queue is split over. */
-export const roomShardsMax = 16
+import { Room } from "./Room.ts"
 
 /** Prefixes and single cells of one queue. */
 export class QueueCells {
@@ -30,8 +27,7 @@ export class QueueCells {
   readonly size: Key
   readonly capacity: number | undefined
   readonly deliveriesMax: number
-  readonly #room: ReadonlyArray<Key>
-  #turn = 0
+  readonly #room: Room | undefined
 
   constructor(base: Collection<any>, capacity: number | undefined, deliveriesMax: number) {
     this.items = base.items
@@ -42,45 +38,22 @@ export class QueueCells {
     this.size = base.meta + encodePart("size")
     this.capacity = capacity
     this.deliveriesMax = deliveriesMax
-    const shards = capacity === undefined ? 0 : Math.min(roomShardsMax, capacity)
-    this.#room = Array.from({ length: shards }, (_, i) => base.meta + encodePart("room") + encodePart(i))
+    this.#room = capacity === undefined ? undefined : new Room(base.meta + encodePart("room"), capacity)
   }
 
-  #capacityOf(shard: number): number {
-    const shards = this.#room.length
-    return Math.floor(this.capacity! / shards) + (shard < this.capacity! % shards ? 1 : 0)
-  }
-
-  /**
-   * Takes room for up to `count` items: the shard of each. Begins at another shard each time, which decides nothing but who
-   * meets whom. Reads shards until there is room enough.
-   */
+  /** Takes room for up to `count` items of a bounded queue: the shard of each. */
   reserve(tx: TxView, count: number): ReadonlyArray<number> {
-    const shards = this.#room.length
-    const first = this.#turn++
-    const out: Array<number> = []
-    for (let i = 0; i < shards && out.length < count; i++) {
-      const shard = (first + i) % shards
-      const room = Math.max(0, this.#capacityOf(shard) - tx.counter(this.#room[shard]!))
-      const used = Math.min(room, count - out.length)
-      for (let n = 0; n < used; n++) out.push(shard)
-      if (used > 0) tx.add(this.#room[shard]!, used)
-    }
-    return out
+    return this.#room!.reserve(tx, count)
   }
 
-  /** How many more fit. Reads all shards. */
+  /** How many more fit into a bounded queue. Reads all its counters. */
   room(tx: TxView): number {
-    let room = 0
-    for (let i = 0; i < this.#room.length; i++) room += Math.max(0, this.#capacityOf(i) - tx.counter(this.#room[i]!))
-    return room
+    return this.#room!.left(tx)
   }
 
   /** Gives back the room of an item, told by the end of its key. */
   release(tx: TxView, key: Key): void {
-    if (this.capacity === undefined) return
-    const shard = decodePart(key, key.length - 9).part as number
-    tx.add(this.#room[shard]!, -1)
+    if (this.#room !== undefined) this.#room.release(tx, decodePart(key, key.length - 9).part as number)
   }
 
   append(tx: TxView, value: Value, shard: number | undefined, dueMillis: number | undefined): void {

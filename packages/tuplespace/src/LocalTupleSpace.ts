@@ -49,6 +49,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   private readonly limits: Limits
   private readonly listeners = new Set<Listener<T>>()
   private dead: Array<T> = []
+  private leased = 0
   private expiringOuts = 0
   private served: Array<() => void> = []
   private draining = false
@@ -78,15 +79,17 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   out(tuple: T, options?: { readonly timeToLive?: Duration.Input }): Effect.Effect<void, StoreError.StoreError> {
     return Effect.suspend(() => {
       if (!this.isTuple(tuple)) return Effect.fail(this.notOfSpace(tuple))
-      if (this.table.size >= this.limits.tuplesMax) return Effect.fail(this.tooMany("tuplesMax"))
       if (options?.timeToLive === undefined) {
-        this.put(tuple, Infinity)
-        return Effect.void
+        if (this.hasRoom(1)) {
+          this.put(tuple, Infinity)
+          return Effect.void
+        }
+        return Effect.flatMap(this.now(), (now) => this.putIfRoom(tuple, Infinity, now))
       }
       const lives = Duration.toMillis(Duration.fromInputUnsafe(options.timeToLive))
-      return Effect.map(Clock.currentTimeMillis, (now) => {
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (++this.expiringOuts % expirePeriodOuts === 0) this.table.expire(now)
-        this.put(tuple, now + lives)
+        return this.putIfRoom(tuple, now + lives, now)
       })
     })
   }
@@ -130,7 +133,10 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   takeLeased<const P>(template: P) {
     return Effect.map(
       Effect.acquireRelease(
-        this.match(template, true, (entry) => ({ entry, done: false })),
+        this.match(template, true, (entry) => {
+          this.leased++
+          return { entry, done: false }
+        }),
         (lease) => Effect.sync(() => lease.done || this.giveBack(lease.entry)),
         { interruptible: true }
       ),
@@ -138,6 +144,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
         tuple: tupleOf<T, P>(lease.entry),
         returns: lease.entry.returns,
         done: Effect.sync(() => {
+          if (!lease.done) this.leased--
           lease.done = true
         })
       })
@@ -160,6 +167,19 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     )
   }
 
+  private hasRoom(count: number): boolean {
+    return this.table.size + this.leased + this.dead.length + count <= this.limits.tuplesMax
+  }
+
+  /** A space that is full may be full of tuples whose time is over. */
+  private putIfRoom(tuple: T, expiresAtMillis: number, now: number): Effect.Effect<void, StoreError.StoreError> {
+    if (!this.hasRoom(1) && (this.table.expire(now) === 0 || !this.hasRoom(1))) {
+      return Effect.fail(this.tooMany("tuplesMax"))
+    }
+    this.put(tuple, expiresAtMillis)
+    return Effect.void
+  }
+
   private put(tuple: T, expiresAtMillis: number): void {
     this.table.out(tuple, expiresAtMillis)
     // A listener that is woken may begin another one, which is one of the next tuple.
@@ -167,6 +187,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   }
 
   private giveBack(entry: Entry<T>): void {
+    this.leased--
     if (entry.returns + 1 > this.limits.returnsMax) this.dead.push(entry.tuple)
     else this.table.giveBack(entry)
   }
@@ -282,7 +303,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     return Effect.flatMap(this.all(template, false), (found) => {
       const bad = found.find(({ tuple }) => !into.isTuple(tuple))
       if (bad !== undefined) return Effect.fail(into.notOfSpace(bad.tuple))
-      if (into.table.size + found.length > into.limits.tuplesMax) return Effect.fail(into.tooMany("tuplesMax"))
+      if (!into.hasRoom(found.length)) return Effect.fail(into.tooMany("tuplesMax"))
       for (const entry of found) {
         if (takes) this.table.remove(entry)
         into.put(entry.tuple, entry.expiresAtMillis)
@@ -340,7 +361,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
 
   private tooMany(limit: "waitersMax" | "tuplesMax"): StoreError.StoreError {
     const max = this.limits[limit]
-    const what = limit === "waitersMax" ? "waiting takes and reads" : "tuples"
+    const what = limit === "waitersMax" ? "waiting takes and reads" : "tuples, leased ones and dead letters included,"
     const message = `space "${this.name}" has ${max} ${what} already (${limit}): this one was refused, nothing else changed`
     return StoreError.make(new StoreError.LimitExceeded({ message, limit, max, actual: max + 1 }))
   }

@@ -15,7 +15,7 @@ import * as Changes from "@weft/domain/Changes"
 import type { Codec } from "@weft/domain/Codec"
 import { type Access, codecOf, Collection } from "@weft/domain/Collection"
 import { deadlineOf } from "@weft/domain/core/Envelope"
-import { type Key, prefixEnd, type Stamp } from "@weft/domain/core/Key"
+import type { Key, Stamp } from "@weft/domain/core/Key"
 import { decodePart } from "@weft/domain/core/KeyDecode"
 import type { StoreKey, StoreShape } from "@weft/domain/internal/StoreShape"
 import { retry } from "@weft/domain/internal/TxView"
@@ -33,7 +33,7 @@ import { describer } from "./internal/describer.ts"
 import { defaults } from "./TupleSpace.ts"
 import type { Definition, Interest, Leased, Notice, TupleSpace } from "./TupleSpace.ts"
 
-/** What defines a space in a store. All processes give it the same. `tuplesMax` holds for local spaces alone. */
+/** What defines a space in a store. All processes give it the same. Without `tuplesMax` the space is unbounded. */
 export interface StoreDefinition<TS extends Schema.Constraint, Ps extends Predicates, Id> extends Definition<TS, Ps> {
   /** The store it lives in. Default: `Store`. */
   readonly store?: StoreKey<Id> | undefined
@@ -55,6 +55,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   private readonly predicates: Predicates
   private readonly arities: ReadonlySet<number> | undefined
   private readonly waitersMax: number
+  private readonly isBounded: boolean
   private readonly listenerBuffer: number
   private readonly describe: (value: unknown) => string
   private readonly isTuple: (value: unknown) => boolean
@@ -67,14 +68,15 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
     this.arities = aritiesOf(definition.tuple)
     this.base = new Collection<T>({
       name,
-      // A process without the predicates could not decide for others, so it may not open the space.
-      kind: `TupleSpace(${Object.keys(this.predicates).sort().join(",")})`,
+      // A process without the predicates could not decide for others, and one that counts nothing would spoil the count.
+      kind: `TupleSpace(${Object.keys(this.predicates).sort().join(",")})${definition.tuplesMax === undefined ? "" : " bounded"}`,
       store: definition.store ?? Store,
       // A definition's tuple Schema is of tuples `T`.
       value: codecOf(definition.tuple) as Codec<T>
     })
-    this.cells = new SpaceCells(this.base, definition.returnsMax ?? defaults.returnsMax)
+    this.cells = new SpaceCells(this.base, definition.returnsMax ?? defaults.returnsMax, definition.tuplesMax)
     this.waitersMax = definition.waitersMax ?? defaults.waitersMax
+    this.isBounded = definition.tuplesMax !== undefined
     this.listenerBuffer = definition.listenerBuffer ?? defaults.listenerBuffer
     this.describe = describer(definition.tuple)
     this.isTuple = Schema.is(definition.tuple)
@@ -85,10 +87,17 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   out(tuple: T, options?: { readonly timeToLive?: Duration.Input }): Effect.Effect<void, StoreError.StoreError, Id> {
     return Effect.suspend(() => {
       if (!this.isTuple(tuple)) return Effect.fail(this.notOfSpace(tuple))
-      return this.base.operation("out", (access) =>
+      const put = this.base.operation("out", (access) =>
         this.cells.out(access, tuple, this.base.deadline(access.tx, options?.timeToLive))
       )
+      return this.isBounded ? Effect.tapError(put, (error) => this.makeRoom(error)) : put
     })
+  }
+
+  /** A full space may be full of tuples whose time is over, and nobody who waits may be there to remove them. */
+  private makeRoom({ reason }: StoreError.StoreError): Effect.Effect<void, never, any> {
+    const isFull = reason._tag === "LimitExceeded" && reason.limit === "tuplesMax"
+    return isFull ? Effect.map(this.follower, (follower) => follower.makeRoom()) : Effect.void
   }
 
   // Without waiting --------------------------------------------------------------------------------------------------
@@ -96,7 +105,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   takeIfPresent<const P>(template: P): Effect.Effect<Option.Option<Match<T, P>>, StoreError.StoreError, Id> {
     return this.looking("takeIfPresent", template, (access, compiled, follower) => {
       const found = this.cells.free(access, compiled, follower.readied, true)
-      if (found !== undefined) this.cells.take(access.tx, found, "")
+      if (found !== undefined) this.cells.take(access.tx, found)
       return Option.map(Option.fromUndefinedOr(found), tupleOf<T, P>)
     })
   }
@@ -110,7 +119,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   takeAll<const P>(template: P): Effect.Effect<ReadonlyArray<Match<T, P>>, StoreError.StoreError, Id> {
     return this.looking("takeAll", template, (access, compiled, follower) => {
       const found = this.cells.allFree(access, compiled, follower.readied, true)
-      for (const each of found) this.cells.take(access.tx, each, "")
+      for (const each of found) this.cells.take(access.tx, each)
       return found.map(tupleOf<T, P>)
     })
   }
@@ -150,7 +159,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
     const found = this.looking("collect", template, (access, compiled, follower) => {
       if (!takes) return Array.from(this.cells.fits(access, compiled, false))
       const all = this.cells.allFree(access, compiled, follower.readied, true)
-      for (const each of all) this.cells.take(access.tx, each, "")
+      for (const each of all) this.cells.take(access.tx, each)
       return all
     })
     const put = (all: ReadonlyArray<Found<T>>) => {
@@ -173,7 +182,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
       (access, compiled, follower) => {
         const found = this.cells.free(access, compiled, follower.readied, true)
         if (found === undefined) throw retry
-        this.cells.take(access.tx, found, "")
+        this.cells.take(access.tx, found)
         return tupleOf<T, P>(found)
       }
     )
@@ -244,13 +253,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   }
 
   get takeDeadLetters(): Effect.Effect<ReadonlyArray<T>, StoreError.StoreError, Id> {
-    return this.base.operation("takeDeadLetters", (access) => {
-      const { dead } = this.cells.keys
-      const items = access.tx.range({ start: dead, end: prefixEnd(dead) })
-      const tuples = this.base.decodeAll(access, items, ({ key, value }) => this.base.decode(access, value, key))
-      for (const { key } of items) access.tx.delete(key)
-      return tuples
-    })
+    return this.base.operation("takeDeadLetters", (access) => this.cells.takeDead(access))
   }
 
   // Parts ------------------------------------------------------------------------------------------------------------

@@ -92,7 +92,11 @@ export interface Definition<TS extends Schema.Constraint, Ps extends Predicates>
   readonly returnsMax?: number | undefined
   /** Waiting takes and reads: the next one fails with `LimitExceeded`. 100,000 when left out. */
   readonly waitersMax?: number | undefined
-  /** Tuples kept: the next `out` that finds no taker fails with `LimitExceeded`. 10,000,000 when left out. */
+  /**
+   * Tuples kept, those in flight and dead letters included: an `out` into a full space fails with `LimitExceeded`, also one
+   * that somebody waits for. What comes back from a taker is never refused. When left out: 10,000,000 in a local space,
+   * unbounded in a store.
+   */
   readonly tuplesMax?: number | undefined
   /** Notices that a listener may be behind: 1,024 when left out. */
   readonly listenerBuffer?: number | undefined

@@ -19,7 +19,6 @@ for (const [name, backend, settleMillis] of [
 ] as const) {
   TupleSpaceSuite.suite(`a tuple space in ${name}`, {
     settleMillis,
-    boundsTuples: false,
     chain: 200,
     steps: 400,
     make: (definition) =>

@@ -131,7 +131,7 @@ describe("flaws of tuple spaces", () => {
     town.out("job", 7)
     const { request, value } = run(town.store, (tx) => {
       const found = cells.free(access(tx), template, town.readied, true)!
-      return cells.take(tx, found, "").tuple
+      return cells.take(tx, found).tuple
     })
     assert.deepStrictEqual(value, ["job", 7])
     const looked = request.reads.length + request.ranges.reduce((sum, { entries }) => sum + entries!.length, 0)
@@ -144,8 +144,8 @@ describe("flaws of tuple spaces", () => {
     town.out("job", 2)
     const all = compile([any, any], {})
     const found = town.look((access) => cells.free(access, all, town.readied, false))!
-    const taken = town.look(({ tx }) => cells.take(tx, found, ""))
-    town.commit(({ tx }) => cells.take(tx, found, ""))
+    const taken = town.look(({ tx }) => cells.take(tx, found))
+    town.commit(({ tx }) => cells.take(tx, found))
     const jobs = compile(["job", any], {})
     town.commit(({ tx }) => cells.register(tx, jobs))
     let built: Built | undefined

@@ -8,6 +8,7 @@
  */
 import { describe } from "@effect/vitest"
 import { beyondTests } from "./tuples/beyond.ts"
+import { boundTests } from "./tuples/bounds.ts"
 import { makeKit, type Options } from "./tuples/kit.ts"
 import { knownTests, workerTests } from "./tuples/known.ts"
 import { ruleTests } from "./tuples/rules.ts"
@@ -22,7 +23,8 @@ export const suite = (name: string, options: Options): void => {
     ruleTests(kit, options)
     knownTests(kit)
     workerTests(kit)
-    beyondTests(kit, options)
+    beyondTests(kit)
+    boundTests(kit)
   })
 }
 

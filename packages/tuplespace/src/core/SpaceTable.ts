@@ -70,6 +70,8 @@ export class SpaceTable<T extends ReadonlyArray<unknown>> {
   private readonly arities = new Map<number, Arity<T>>()
   private stamps = 0
   private expiring = false
+  /** No tuple in the space is to go before. */
+  private nextExpiryMillis = Infinity
 
   /** Tuples in the space, expired ones that nobody has met yet included. */
   get size(): number {
@@ -135,12 +137,16 @@ export class SpaceTable<T extends ReadonlyArray<unknown>> {
     this.buried(at)
   }
 
-  /** Drops every tuple whose time is over; how many. Cost: O(tuples). */
+  /** Drops every tuple whose time is over; how many. Cost: O(tuples), nothing before the first one's time is over. */
   expire(nowMillis: number): number {
+    if (nowMillis < this.nextExpiryMillis) return 0
     let expired = 0
+    this.nextExpiryMillis = Infinity
     for (const at of this.arities.values()) {
       for (const entry of at.tuples[0]!.buckets.get(undefined)?.items ?? []) {
-        if (!entry.gone && this.isExpired(at, entry, nowMillis)) expired++
+        if (entry.gone) continue
+        if (this.isExpired(at, entry, nowMillis)) expired++
+        else this.nextExpiryMillis = Math.min(this.nextExpiryMillis, entry.expiresAtMillis)
       }
       if (at.dead >= deadMin) this.buried(at)
     }
@@ -181,6 +187,7 @@ export class SpaceTable<T extends ReadonlyArray<unknown>> {
   private put(entry: Entry<T>): boolean {
     const at = this.arity(entry.tuple.length)
     if (at.waiting > 0 && this.serve(at, entry)) return false
+    if (entry.expiresAtMillis < this.nextExpiryMillis) this.nextExpiryMillis = entry.expiresAtMillis
     for (const index of at.tuples) {
       if (isIndexableAt(entry.tuple, index.mask)) push(index, literalsOf(entry.tuple, index.mask), entry)
     }

@@ -24,6 +24,8 @@ import { Readied } from "./Tickets.ts"
 const helpMillis = 10
 /** Pause between two looks of the reaper. */
 const reapMillis = 1000
+/** The same while an out found the space full. */
+const roomMillis = 10
 /** Tuples that the reaper looks at in one step. */
 const reapMax = 256
 /** Pause before the store is asked again after it failed. */
@@ -59,6 +61,8 @@ export class Follower<T extends ReadonlyArray<unknown>> {
   private readonly work = Effect.runSync(Queue.dropping<void>(1))
   private readonly begun: Deferred.Deferred<void> = Deferred.makeUnsafe()
   private isBegun = false
+  /** Rounds that the reaper goes though nobody waits. */
+  private roomRounds = 0
 
   constructor(cells: SpaceCells<T>, shape: StoreShape, predicates: Predicates) {
     this.cells = cells
@@ -69,14 +73,24 @@ export class Follower<T extends ReadonlyArray<unknown>> {
   /** Ends when every tuple put out from now on will be seen. */
   get following(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.isBegun) {
-        this.isBegun = true
-        this.shape.engine.fork(
-          unfenced(this.withStore(Effect.all([this.follow, this.match, this.reap], { concurrency: 3 })))
-        )
-      }
+      this.begin()
       return Deferred.await(this.begun)
     })
+  }
+
+  private begin(): void {
+    if (this.isBegun) return
+    this.isBegun = true
+    this.shape.engine.fork(
+      unfenced(this.withStore(Effect.all([this.follow, this.match, this.reap], { concurrency: 3 })))
+    )
+  }
+
+  /** Looks at all tuples soon, and removes those whose time is over. */
+  makeRoom(): void {
+    // What is left of the round under way, and a whole one.
+    this.roomRounds = 2
+    this.begin()
   }
 
   get waiting(): number {
@@ -190,10 +204,13 @@ export class Follower<T extends ReadonlyArray<unknown>> {
       // A step of its own: the range that the look read would conflict with every take in it.
       if (stamps.length > 0) yield* base.operation("reap", (access) => this.cells.reap(access, stamps))
       from = next ?? keys.tuples
+      if (next === undefined && this.roomRounds > 0) this.roomRounds--
     })
+    const isIdle = () => this.waiting === 0 && this.roomRounds === 0
     // After a failure the same tuples are looked at again.
-    const turn = Effect.suspend(() => (this.waiting === 0 ? Effect.void : Effect.ignore(this.withStore(step))))
-    return Effect.forever(Effect.andThen(Effect.sleep(reapMillis), turn))
+    const turn = Effect.suspend(() => (isIdle() ? Effect.void : Effect.ignore(this.withStore(step))))
+    const pause = Effect.suspend(() => Effect.sleep(this.roomRounds > 0 ? roomMillis : reapMillis))
+    return Effect.forever(Effect.andThen(pause, turn))
   }
 
   private again({ tickets, tuples }: matching.Fresh): void {

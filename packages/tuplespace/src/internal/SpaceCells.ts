@@ -17,6 +17,7 @@ import { buildingValue, entryValue, putBack, readyValue } from "@weft/domain/Tup
 import * as Handing from "../core/Handing.ts"
 import { type Compiled, fits, PredicateFailed } from "../core/Template.ts"
 import { classOf, SpaceKeys, stampOf, takes } from "./SpaceKeys.ts"
+import { SpaceRoom } from "./SpaceRoom.ts"
 import { ofValue, type Readied, type TicketRecord, toValue } from "./Tickets.ts"
 
 /** A tuple that is there. */
@@ -60,11 +61,13 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   readonly base: Collection<T>
   readonly keys: SpaceKeys
   readonly returnsMax: number
+  readonly #room: SpaceRoom
 
-  constructor(base: Collection<T>, returnsMax: number) {
+  constructor(base: Collection<T>, returnsMax: number, tuplesMax?: number) {
     this.base = base
     this.keys = new SpaceKeys(base)
     this.returnsMax = returnsMax
+    this.#room = new SpaceRoom(base.name, this.keys.room, tuplesMax)
   }
 
   // Masks [2] --------------------------------------------------------------------------------------------------------
@@ -124,9 +127,10 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 
   // Tuples -----------------------------------------------------------------------------------------------------------
 
-  /** [7] */
+  /** [7] Throws `LimitExceeded` when a bounded space is full. */
   out(access: Access, tuple: T, deadline: number | undefined): void {
     const { tx } = access
+    this.#room.take(tx)
     const encoded = this.base.encode(access, tuple, this.keys.tuples)
     const value = deadline === undefined ? encoded : withDeadline(encoded, deadline)
     const masks = this.masks(tx, tuple.length)
@@ -166,7 +170,10 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     if (value === undefined) return undefined
     const tuple = this.base.decode(access, value, key)
     if (!isExpired_(tx, value)) return { stamp, key, value, tuple }
-    if (sweeps) this.#remove(tx, { stamp, key, value, tuple })
+    if (sweeps) {
+      this.#remove(tx, { stamp, key, value, tuple })
+      this.#room.free(tx, stamp)
+    }
     return undefined
   }
 
@@ -192,7 +199,12 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   }
 
   /** Takes a tuple out for good. */
-  take(tx: TxView, found: Found<T>, nonce: string): Taken<T> {
+  take(tx: TxView, found: Found<T>): Taken<T> {
+    this.#room.free(tx, found.stamp)
+    return this.#takeOut(tx, found, "")
+  }
+
+  #takeOut(tx: TxView, found: Found<T>, nonce: string): Taken<T> {
     const { index, masks } = this.#remove(tx, found)
     const restore: Restore = {
       kind: "restore",
@@ -210,15 +222,29 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 
   /** Takes a tuple out on trial: it is in flight until `willKey` is settled. */
   handOver(tx: TxView, found: Found<T>, willKey: Key, nonce: string): void {
-    const { restore } = this.take(tx, found, nonce)
+    const { restore } = this.#takeOut(tx, found, nonce)
     tx.set(restore.inFlight, found.value)
     tx.set(willKey, willValue(restore))
   }
 
-  /** Puts a tuple back that was taken and reached nobody. */
+  /** Puts a tuple back that was taken and reached nobody; also into a space that is full by now. */
   putBack(tx: TxView, { restore, value }: Taken<T>): void {
+    this.#room.force(tx, restore.inFlight)
     tx.set(restore.inFlight, value)
     putBack(tx, restore, false)
+  }
+
+  /** All dead letters, taken out. */
+  takeDead(access: Access): ReadonlyArray<T> {
+    const { tx } = access
+    const { dead } = this.keys
+    const items = tx.range({ start: dead, end: prefixEnd(dead) })
+    const tuples = this.base.decodeAll(access, items, ({ key, value }) => this.base.decode(access, value, key))
+    for (const { key } of items) {
+      tx.delete(key)
+      this.#room.free(tx, key)
+    }
+    return tuples
   }
 
   // Tickets ----------------------------------------------------------------------------------------------------------
@@ -299,6 +325,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
       if (settlement === "consume") {
         if (tx.get(will.inFlight) === undefined) return "nothing"
         tx.delete(will.inFlight)
+        this.#room.free(tx, will.inFlight)
       } else putBack(tx, will, settlement === "return")
     }
     tx.delete(willKey)

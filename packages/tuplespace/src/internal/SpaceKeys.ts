@@ -9,6 +9,7 @@
  * | ticket | `(null, "wait", arity, mask, literals, stamp)` | who waits and for what |
  * | in flight | `(null, "flight", stamp)` | a tuple that was handed out |
  * | dead letter | `(null, "dead", stamp)` | a tuple that came back too often |
+ * | room | `(null, "room", shard)` | of a bounded space: tuples kept, in flight and dead letters, over up to 16 counters |
  */
 import type { Collection } from "@weft/domain/Collection"
 import type { Key, Part } from "@weft/domain/core/Key"
@@ -25,6 +26,7 @@ export class SpaceKeys {
   readonly tickets: Key
   readonly inFlight: Key
   readonly dead: Key
+  readonly room: Key
 
   constructor(base: Collection<any>) {
     this.tuples = base.items
@@ -33,6 +35,7 @@ export class SpaceKeys {
     this.tickets = base.meta + encodePart("wait")
     this.inFlight = base.meta + encodePart("flight")
     this.dead = base.meta + encodePart("dead")
+    this.room = base.meta + encodePart("room")
   }
 }
 

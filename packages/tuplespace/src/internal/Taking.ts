@@ -65,7 +65,7 @@ const firstLook = <T extends ReadonlyArray<unknown>>({ attempt, cells, compiled,
   cells.base.operation("take", (access): Taken<T> | undefined =>
     attempt(() => {
       const found = cells.atOnce(access, compiled, follower.readied)
-      return found === undefined ? undefined : cells.take(access.tx, found, "")
+      return found === undefined ? undefined : cells.take(access.tx, found)
     })
   )
 

@@ -67,7 +67,7 @@ const operationOf = ({ place, state }: Turn, client: Client, kind: Kind): ((acce
       return (access) => {
         const isPassing = actOf(client).act === "takeIfPresent"
         const found = isPassing ? cells.free(access, template, readied, true) : cells.atOnce(access, template, readied)
-        return found === undefined ? undefined : cells.take(access.tx, found, "")
+        return found === undefined ? undefined : cells.take(access.tx, found)
       }
     case "ticket": {
       const under = client.taking!

@@ -3,11 +3,11 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import * as TupleSpace from "../../src/TupleSpace.ts"
 import type { SuiteSpace } from "./board.ts"
-import { type Kit, later, type Options, reasonOf } from "./kit.ts"
+import { type Kit, later, reasonOf } from "./kit.ts"
 
 const { any, where } = TupleSpace
 
-export const beyondTests = ({ fork, settle, test }: Kit, { boundsTuples = true }: Options): void => {
+export const beyondTests = ({ fork, test }: Kit): void => {
   describe("leases, time, notices", () => {
     test(
       "a leased tuple comes back with its age, and after too many returns is a dead letter",
@@ -92,19 +92,5 @@ export const beyondTests = ({ fork, settle, test }: Kit, { boundsTuples = true }
         )
         assert.deepStrictEqual(yield* space.takeAll(["done", any]), [["done", 2]])
       }))
-
-    test(
-      "limits: one waiter and one tuple too many",
-      Effect.fnUntraced(function* (space: SuiteSpace) {
-        const first = yield* fork(space.take(["done", any]))
-        while ((yield* space.interests).length < 1) yield* settle
-        assert.strictEqual(reasonOf(yield* Effect.flip(space.take(["done", any]))), "LimitExceeded")
-        yield* space.out(["done", 1])
-        yield* Fiber.join(first)
-        yield* space.out(["done", 2])
-        if (boundsTuples) assert.strictEqual(reasonOf(yield* Effect.flip(space.out(["done", 3]))), "LimitExceeded")
-      }),
-      { waitersMax: 1, tuplesMax: 1 }
-    )
   })
 }

@@ -29,8 +29,6 @@ export interface Options {
   readonly make: (definition: SuiteDefinition) => Effect.Effect<Made, unknown, Scope.Scope>
   /** Time in which what was begun has come to rest, in milliseconds; local forms need none. */
   readonly settleMillis?: number | undefined
-  /** Whether `tuplesMax` holds. */
-  readonly boundsTuples?: boolean | undefined
   /** Waiting takes of the test of long lines, and steps of a random program. */
   readonly chain?: number | undefined
   readonly steps?: number | undefined
