@@ -72,12 +72,21 @@ const undoRead = 1
 const undoRange = 2
 const undoDeletedRange = 3
 
+/** The mark of a journal that holds nothing: to get back there needs no log. */
+const pristine = -1
+
 /** Entries up to here are found by a linear scan; beyond, by a map. */
 const scanMax = 8
 
+const unread = (entry: JournalEntry): void => {
+  entry.read = false
+  // A value of an unacknowledged request is as of a moment in the local order: not kept for later.
+  if (entry.origin !== undefined) entry.known = false
+}
+
 /** Reads and writes of one attempt. Not reused between attempts. */
 export class Journal {
-  readonly entries: Array<JournalEntry> = []
+  entries: Array<JournalEntry> = []
   private byKey: Map<Key, JournalEntry> | undefined = undefined
   ranges: Array<RangeRead> | undefined = undefined
   deletedRanges: Array<{ readonly start: Key; readonly end: Key }> | undefined = undefined
@@ -96,7 +105,9 @@ export class Journal {
     const found = this.find(key)
     if (found !== undefined) return found
     const entry = new JournalEntry(key)
-    this.entries.push(entry)
+    // Most journals have one entry, and an array that grows by itself has room for 17.
+    if (this.entries.length === 0) this.entries = [entry]
+    else this.entries.push(entry)
     if (this.byKey !== undefined) this.byKey.set(key, entry)
     else if (this.entries.length > scanMax) this.byKey = new Map(this.entries.map((each) => [each.key, each]))
     return entry
@@ -111,13 +122,13 @@ export class Journal {
   markRead(entry: JournalEntry): void {
     if (entry.read) return
     entry.read = true
-    this.undo?.push(undoRead, entry, 0, undefined, 0)
+    this.log(undoRead, entry, 0, undefined, 0)
   }
 
   addRange(range: RangeRead): void {
     if (this.ranges === undefined) this.ranges = [range]
     else this.ranges.push(range)
-    this.undo?.push(undoRange, undefined, 0, undefined, 0)
+    this.log(undoRange, undefined, 0, undefined, 0)
   }
 
   /** Whether an own deleted range covers a key, so that its stored cell is not seen. */
@@ -131,7 +142,7 @@ export class Journal {
   // Writes -----------------------------------------------------------------------------------------------------------
 
   private write(entry: JournalEntry, kind: WriteKind, value: Value | undefined, delta: number): void {
-    this.undo?.push(undoWrite, entry, entry.kind, entry.value, entry.delta)
+    this.log(undoWrite, entry, entry.kind, entry.value, entry.delta)
     if (entry.kind === WriteKind.none) {
       if (kind !== WriteKind.none) this.writeCount++
     } else if (kind === WriteKind.none) this.writeCount--
@@ -158,7 +169,7 @@ export class Journal {
     }
     if (this.deletedRanges === undefined) this.deletedRanges = []
     this.deletedRanges.push({ start, end })
-    this.undo?.push(undoDeletedRange, undefined, 0, undefined, 0)
+    this.log(undoDeletedRange, undefined, 0, undefined, 0)
   }
 
   /** `undefined` when it was added up; else the sum or delta that is no safe integer, or that the cell is no counter. */
@@ -190,14 +201,33 @@ export class Journal {
 
   // Undoing ----------------------------------------------------------------------------------------------------------
 
-  /** A mark to roll back to. The first one begins to keep the undo log. */
+  private log(
+    step: number,
+    entry: JournalEntry | undefined,
+    kind: WriteKind,
+    value: Value | undefined,
+    delta: number
+  ): void {
+    const { undo } = this
+    if (undo === undefined) return
+    if (undo.length === 0) this.undo = [step, entry, kind, value, delta]
+    else undo.push(step, entry, kind, value, delta)
+  }
+
+  /** A mark to roll back to. The first one beyond nothing begins to keep the undo log. */
   mark(): number {
-    if (this.undo === undefined) this.undo = []
+    if (this.undo === undefined) {
+      if (this.entries.length === 0 && this.ranges === undefined && this.deletedRanges === undefined) return pristine
+      this.undo = []
+    }
     return this.undo.length
   }
 
   rollback(mark: number, reads: boolean): void {
-    const undo = this.undo!
+    if (mark === pristine) return this.rollbackAll(reads)
+    const { undo } = this
+    // Another fiber of the body has rolled all of it back.
+    if (undo === undefined) return
     const kept: Array<UndoSlot> = []
     // What undoing does is not itself to be undone.
     this.undo = undefined
@@ -213,14 +243,20 @@ export class Journal {
       else if (step[0] === undoRange) {
         this.ranges!.pop()
         if (this.ranges!.length === 0) this.ranges = undefined
-      } else {
-        entry.read = false
-        // A value of an unacknowledged request is as of a moment in the local order: not kept for later.
-        if (entry.origin !== undefined) entry.known = false
-      }
+      } else unread(entry)
     }
     this.undo = undo
     for (const slot of kept) undo.push(slot)
+  }
+
+  private rollbackAll(reads: boolean): void {
+    this.undo = undefined
+    this.deletedRanges = undefined
+    for (const entry of this.entries) {
+      this.write(entry, WriteKind.none, undefined, 0)
+      if (reads && entry.read) unread(entry)
+    }
+    if (reads) this.ranges = undefined
   }
 
   // Merging and output -----------------------------------------------------------------------------------------------
@@ -238,33 +274,50 @@ export class Journal {
   }
 
   writes(): Array<Write> {
+    const { deletedRanges, entries } = this
+    if (deletedRanges === undefined && this.writeCount === 1) {
+      for (const entry of entries) if (entry.kind !== WriteKind.none) return [writeOf(entry)]
+    }
     const writes: Array<Write> = []
-    if (this.deletedRanges !== undefined) {
-      for (const { start, end } of this.deletedRanges) writes.push({ _tag: "DeleteRange", start, end })
+    if (deletedRanges !== undefined) {
+      for (const { start, end } of deletedRanges) writes.push({ _tag: "DeleteRange", start, end })
     }
-    for (const entry of this.entries) {
-      const { key } = entry
-      if (entry.kind === WriteKind.set) writes.push({ _tag: "Set", key, value: entry.value! })
-      else if (entry.kind === WriteKind.delete) writes.push({ _tag: "Delete", key })
-      else if (entry.kind === WriteKind.add) writes.push({ _tag: "Add", key, delta: entry.delta })
-      else if (entry.kind === WriteKind.append) writes.push({ _tag: "Append", ...entry.ticket!, value: entry.value! })
-    }
+    for (const entry of entries) if (entry.kind !== WriteKind.none) writes.push(writeOf(entry))
     return writes
   }
 
+  /** Entries that were read. */
+  reads(): ReadonlyArray<JournalEntry> {
+    const { entries } = this
+    if (entries.length === 1 && entries[0]!.read) return [entries[0]!]
+    return entries.filter(isRead)
+  }
+
   /** The read set of keys, for an attempt that stands on stored cells alone. */
-  readChecks(): Array<ReadCheck> {
-    const checks: Array<ReadCheck> = []
-    for (const entry of this.entries) {
-      if (entry.read) checks.push({ key: entry.key, version: entry.base === undefined ? 0 : entry.base.version })
-    }
-    return checks
+  readChecks(): ReadonlyArray<ReadCheck> {
+    return this.reads().map(({ base, key }) => ({ key, version: base === undefined ? 0 : base.version }))
   }
 
   /** The read set of ranges, for an attempt that stands on stored cells alone, as of `version`. */
   rangeChecks(version: Version): Array<RangeCheck> {
     if (this.ranges === undefined) return []
     return this.ranges.map(({ start, end, entries }) => ({ start, end, version, entries: entries.map(keyAndVersion) }))
+  }
+}
+
+const isRead = (entry: JournalEntry): boolean => entry.read
+
+/** The last word on a key that is written. */
+const writeOf = ({ delta, key, kind, ticket, value }: JournalEntry): Write => {
+  switch (kind) {
+    case WriteKind.set:
+      return { _tag: "Set", key, value: value! }
+    case WriteKind.add:
+      return { _tag: "Add", key, delta }
+    case WriteKind.append:
+      return { _tag: "Append", ...ticket!, value: value! }
+    default:
+      return { _tag: "Delete", key }
   }
 }
 

@@ -72,11 +72,14 @@ export class Chain {
         if (newest !== origin) return { key: entry.key }
       } else if ((this.changed.get(entry.key) ?? -1) > Math.max(from, origin?.version ?? -1)) return { key: entry.key }
     }
-    for (const range of attempt.journal.ranges ?? []) {
-      const newest = this.overlay.newestIn(range.start, range.end)
-      if (newest !== undefined && newest.position > range.position) return range
-      for (const [key, version] of this.changed) {
-        if (version > from && key >= range.start && key < range.end) return range
+    const { ranges } = attempt.journal
+    if (ranges !== undefined) {
+      for (const range of ranges) {
+        const newest = this.overlay.newestIn(range.start, range.end)
+        if (newest !== undefined && newest.position > range.position) return range
+        for (const [key, version] of this.changed) {
+          if (version > from && key >= range.start && key < range.end) return range
+        }
       }
     }
     if (attempt.version !== this.version) {

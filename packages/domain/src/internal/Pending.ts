@@ -15,26 +15,34 @@ export type Resolution =
   | { readonly _tag: "Stale"; readonly stale: Stale }
   | { readonly _tag: "Failed"; readonly error: StoreError }
 
+type Observer = (resolution: Resolution) => void
+
+const none: ReadonlyArray<never> = []
+
 /** A request that waits for its batch, is sent, or is resolved. */
 export class Pending {
   /** Place in the local order, from 0. */
   readonly position: number
   /** Version of the snapshot that its body read at; -1 when it read nothing. */
   readonly base: Version
-  readonly reads: ReadonlyArray<JournalEntry>
+  /** Empty once it is resolved: what it stood on is not held by what stands on it. */
+  reads: ReadonlyArray<JournalEntry>
   readonly ranges: ReadonlyArray<RangeRead>
   readonly writes: ReadonlyArray<Write>
+  /** Negative: when its batch is made, by the clock of the store. */
   readonly atMillis: number
   readonly durability: Durability | undefined
-  /** Of its commit id; given when its batch is made. */
+  /** Of its commit id, and its place in its batch; given when that is made. */
   sequence = -1
+  place = -1
   status: "queued" | "sent" | "committed" | "failed" = "queued"
   /** When committed. */
   version: Version = 0
   /** The chain it was published on; -1 when bodies may not read its writes. */
   lineage = -1
   resolution: Resolution | undefined = undefined
-  private observers: Array<(resolution: Resolution) => void> | undefined = undefined
+  private observer: Observer | undefined = undefined
+  private others: Array<Observer> | undefined = undefined
 
   constructor(
     position: number,
@@ -46,8 +54,8 @@ export class Pending {
   ) {
     this.position = position
     this.base = base
-    this.reads = journal.entries.filter((entry) => entry.read)
-    this.ranges = journal.ranges ?? []
+    this.reads = journal.reads()
+    this.ranges = journal.ranges ?? none
     this.writes = writes
     this.atMillis = atMillis
     this.durability = durability
@@ -57,23 +65,24 @@ export class Pending {
     return this.resolution !== undefined
   }
 
-  /** Calls back when resolved, at once if it is. Returns the removal. */
-  observe(observer: (resolution: Resolution) => void): () => void {
-    if (this.resolution !== undefined) {
-      observer(this.resolution)
-      return () => {}
-    }
-    const observers = (this.observers ??= [])
-    observers.push(observer)
-    return () => {
-      const index = observers.indexOf(observer)
-      if (index >= 0) observers.splice(index, 1)
-    }
+  /** Calls back when resolved, at once if it is. */
+  observe(observer: Observer): void {
+    if (this.resolution !== undefined) observer(this.resolution)
+    else if (this.observer === undefined) this.observer = observer
+    else (this.others ??= []).push(observer)
+  }
+
+  /** Calls it back no more. */
+  forget(observer: Observer): void {
+    if (this.observer === observer) this.observer = undefined
+    const index = this.others?.indexOf(observer) ?? -1
+    if (index >= 0) this.others!.splice(index, 1)
   }
 
   /** Records the outcome; observers are told by `tell`, when all of a batch are recorded. */
   resolve(resolution: Resolution): void {
     this.resolution = resolution
+    this.reads = none
     if (resolution._tag === "Committed") {
       this.status = "committed"
       this.version = resolution.version
@@ -81,9 +90,11 @@ export class Pending {
   }
 
   tell(): void {
-    const observers = this.observers
-    this.observers = undefined
-    if (observers !== undefined) for (const observer of observers) observer(this.resolution!)
+    const { observer, others } = this
+    this.observer = undefined
+    this.others = undefined
+    observer?.(this.resolution!)
+    if (others !== undefined) for (const other of others) other(this.resolution!)
   }
 }
 
@@ -118,41 +129,46 @@ export const unresolvedOrigins = (attempt: Attempt): ReadonlyArray<Pending> => {
   return [...found]
 }
 
+/** What of a request is known when its batch is made. */
+export interface Sending {
+  readonly id: CommitRequest["id"]
+  readonly resolvedBelow: number
+  readonly base: Version
+  readonly nowMillis: number
+}
+
 /**
- * The request for the store, or the reads that make it hopeless. `indexOf` gives the place in the batch of requests that
- * it stands on.
+ * The request for the store, or the reads that make it hopeless. One batch is made at a time, so whatever is sent and not
+ * resolved that it stands on is in the same.
  */
-export const toRequest = (
-  pending: Pending,
-  indexOf: (origin: Pending) => number | undefined,
-  request: Pick<CommitRequest, "id" | "resolvedBelow" | "base">
-): CommitRequest | Stale => {
+export const toRequest = (pending: Pending, { base, id, nowMillis, resolvedBelow }: Sending): CommitRequest | Stale => {
+  const { atMillis, durability, ranges, writes } = pending
   const reads: Array<ReadCheck> = []
   for (const entry of pending.reads) {
     const { key } = entry
     const origin = originOf(entry)
     if (origin === undefined || origin.status === "committed") reads.push({ key, version: versionOf(entry) })
-    else {
-      const after = indexOf(origin)
-      if (after === undefined) return { keys: [{ key, expected: 0, actual: undefined }], ranges: [], local: true }
-      reads.push({ key, version: 0, after })
-    }
+    else if (origin.status === "sent") reads.push({ key, version: 0, after: origin.place })
+    else return { keys: [{ key, expected: 0, actual: undefined }], ranges: [], local: true }
   }
-  const ranges = pending.ranges.map(({ end, entries, start }): RangeCheck => ({
-    start,
-    end,
-    version: pending.base,
-    entries: entries.map(keyAndVersion)
-  }))
   return {
-    ...request,
-    atMillis: pending.atMillis,
+    id,
+    resolvedBelow,
+    base,
+    atMillis: atMillis < 0 ? nowMillis : atMillis,
     reads,
-    ranges,
-    writes: pending.writes,
-    durability: pending.durability
+    ranges: ranges.length === 0 ? none : ranges.map((read) => toCheck(read, pending.base)),
+    writes,
+    durability
   }
 }
+
+const toCheck = ({ end, entries, start }: RangeRead, version: Version): RangeCheck => ({
+  start,
+  end,
+  version,
+  entries: entries.map(keyAndVersion)
+})
 
 /** What the newest local request will have made of a key. */
 export interface Overlaid {
@@ -162,6 +178,11 @@ export interface Overlaid {
   readonly value: Value | undefined
   /** What the one before it will have made of it: shown again when this one is withdrawn or refused. */
   below: Overlaid | undefined
+}
+
+/** Of a key, whoever writes it. */
+interface Place {
+  newest: Overlaid | undefined
 }
 
 /** Additions between two walks that cut off what is resolved below. */
@@ -184,7 +205,7 @@ interface OverlaidRange {
  * was a sixth of all time of a busy store.
  */
 export class Overlay {
-  private byKey = new Map<Key, Overlaid | undefined>()
+  private byKey = new Map<Key, Place>()
   /** Keys of the map that are not empty. */
   private written = 0
   private ranges: Array<OverlaidRange> = []
@@ -209,8 +230,10 @@ export class Overlay {
   }
 
   private put(key: Key, pending: Pending, isPlain: boolean, value: Value | undefined): void {
-    const below = this.byKey.get(key)
-    this.byKey.set(key, { pending, isPlain, value, below })
+    let place = this.byKey.get(key)
+    if (place === undefined) this.byKey.set(key, (place = { newest: undefined }))
+    const below = place.newest
+    place.newest = { pending, isPlain, value, below }
     if (below === undefined) this.written++
     if (below === undefined || pending.position % pruneEvery !== 0) return
     let last = below
@@ -224,10 +247,11 @@ export class Overlay {
     for (const write of pending.writes) {
       if (write._tag === "Append" || write._tag === "DeleteRange") hasRanges = true
       else {
-        let next = this.byKey.get(write.key)
-        if (next?.pending !== pending) continue
+        const place = this.byKey.get(write.key)
+        let next = place?.newest
+        if (place === undefined || next?.pending !== pending) continue
         while (next?.pending.isResolved === true) next = next.below
-        this.byKey.set(write.key, next)
+        place.newest = next
         if (next === undefined) this.written--
       }
     }
@@ -239,11 +263,11 @@ export class Overlay {
   private sweep(): void {
     const { byKey } = this
     this.byKey = new Map()
-    for (const [key, overlaid] of byKey) if (overlaid !== undefined) this.byKey.set(key, overlaid)
+    for (const [key, place] of byKey) if (place.newest !== undefined) this.byKey.set(key, place)
   }
 
   get(key: Key): Overlaid | undefined {
-    const found = this.byKey.get(key)
+    const found = this.byKey.get(key)?.newest
     if (this.ranges.length === 0) return found
     for (let i = this.ranges.length - 1; i >= 0; i--) {
       const { end, pending, start } = this.ranges[i]!
@@ -262,7 +286,7 @@ export class Overlay {
       if (newest === undefined || pending.position > newest.position) newest = pending
     }
     if (this.written > 0) {
-      for (const [key, overlaid] of this.byKey)
+      for (const [key, { newest: overlaid }] of this.byKey)
         if (overlaid !== undefined && key >= start && key < end) consider(overlaid.pending)
     }
     for (const range of this.ranges) if (range.start < end && start < range.end) consider(range.pending)

@@ -113,8 +113,9 @@ export class Pipeline {
   /** Ends when a request is resolved. */
   resolved(pending: Pending): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      const remove = pending.observe(() => resume(Effect.void))
-      return Effect.sync(remove)
+      const wake = (): void => resume(Effect.void)
+      pending.observe(wake)
+      return Effect.sync(() => pending.forget(wake))
     })
   }
 
@@ -181,24 +182,19 @@ export class Pipeline {
     const { engine } = this
     const first = engine.sequence + 1
     const resolvedBelow = this.resolvedBelow(first)
-    const taken = this.queue.splice(
-      0,
-      Math.min(engine.limits.batchRequests, Math.ceil(engine.limits.outcomesPerSession / 4))
-    )
+    const nowMillis = engine.clock().currentTimeMillisUnsafe()
     const batch: Array<Pending> = []
     const requests: Array<CommitRequest> = []
     const refused: Array<Pending> = []
-    const places = new Map<Pending, number>()
-    const indexOf = (pending: Pending): number | undefined => places.get(pending)
-    for (const pending of taken) {
+    for (const pending of this.take()) {
       const base = pending.base >= 0 ? pending.base : Math.max(engine.lastVersion, 0)
       const isCheck = pending.writes.length === 0
       const id = isCheck ? undefined : { session: engine.session, sequence: engine.sequence + 1 }
-      const request = toRequest(pending, indexOf, { id, resolvedBelow, base })
+      const request = toRequest(pending, { id, resolvedBelow, base, nowMillis })
       if ("writes" in request) {
         if (!isCheck) pending.sequence = ++engine.sequence
         pending.status = "sent"
-        places.set(pending, batch.length)
+        pending.place = batch.length
         batch.push(pending)
         requests.push(request)
       } else {
@@ -208,6 +204,16 @@ export class Pipeline {
     }
     this.tellAll(refused)
     return { batch, requests }
+  }
+
+  /** The requests of the next batch. */
+  private take(): ReadonlyArray<Pending> {
+    const { limits } = this.engine
+    const most = Math.min(limits.batchRequests, Math.ceil(limits.outcomesPerSession / 4))
+    const { queue } = this
+    if (queue.length > most) return queue.splice(0, most)
+    this.queue = []
+    return queue
   }
 
   /** All sequences below are resolved, but for those given up lately, which the store shall still remember. */
@@ -325,7 +331,7 @@ export class Pipeline {
   private resolutionOf(pending: Pending, reply: Reply): Resolution {
     switch (reply._tag) {
       case "Committed":
-        return { _tag: "Committed", version: reply.version }
+        return reply
       case "Conflict":
         return {
           _tag: "Stale",

@@ -3,7 +3,7 @@
  * outcome, whatever becomes of the fiber that waits.
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type { Write } from "../core/Commit.ts"
 import type { StoreError } from "../StoreError.ts"
 import { AsyncReader } from "./AsyncReader.ts"
@@ -67,7 +67,8 @@ export const submit = (
       resume(Effect.succeed({ _tag: "Failed", error: overload }))
       return undefined
     }
-    const atMillis = transacting.clock().currentTimeMillisUnsafe()
+    const clock = transacting.clock()
+    const atMillis = clock === engine.clock() ? -1 : clock.currentTimeMillisUnsafe()
     const pending = pipeline.enqueue(attempt, writes, atMillis)
     // The next in turn may build on the overlay from here on.
     transacting.releaseTurns()
@@ -75,7 +76,7 @@ export const submit = (
       resume(Effect.succeed({ _tag: "Stale", stale: pending }))
       return undefined
     }
-    pending.observe((resolution) => resume(Effect.succeed(resolution)))
+    pending.observe((resolution) => resume(Exit.succeed(resolution)))
     return Effect.suspend(() => (pipeline.withdraw(pending) ? Effect.void : abandoned(transacting, pending, exit)))
   })
 }
@@ -89,8 +90,9 @@ const abandoned = (
   const { engine } = transacting
   if (pending.writes.length === 0) return Effect.void
   const outcome = Effect.callback<Resolution>((resume) => {
-    const remove = pending.observe((resolution) => resume(Effect.succeed(resolution)))
-    return Effect.sync(remove)
+    const told = (resolution: Resolution): void => resume(Exit.succeed(resolution))
+    pending.observe(told)
+    return Effect.sync(() => pending.forget(told))
   })
   // The error joins the interruption in the cause; the type of a finalizer has no room for it.
   const unknown = Effect.suspend(() => Effect.fail(unknownCommit(engine, pending.sequence))) as Effect.Effect<never>
