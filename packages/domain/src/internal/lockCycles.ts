@@ -7,9 +7,10 @@
  */
 import { type Key, prefixEnd } from "../core/Key.ts"
 import * as Cells from "../core/LockCells.ts"
+import type { Range } from "../core/Commit.ts"
 import * as Rules from "../core/LockRules.ts"
 import { type Unlock, willOf } from "../core/SessionCells.ts"
-import { blocker, type Standing, standingOf } from "./lockOps.ts"
+import { blocker, opposedRanges, type Standing, standingsIn } from "./lockOps.ts"
 import type { TxView } from "./TxView.ts"
 
 /**
@@ -39,6 +40,9 @@ class Graph {
 
   /** Younger ones than the start are left out: a cycle with one of them is its own to break. */
   next(standing: Standing): ReadonlyArray<Standing> {
+    const { stamp, will } = standing
+    const before = will.upgrades === undefined ? stamp : undefined
+    this.tx.prefetch([], [...opposedRanges(will.tree, will.nodes, before), recordsOf(standing.sid)])
     return [...this.blockers(standing), ...this.waitingOfFlow(standing)].filter(
       ({ stamp }) => stamp <= this.start.stamp
     )
@@ -61,27 +65,16 @@ class Graph {
 
   /** Requests that exclude one on a node, all or those before a stamp. */
   private opposed({ stamp, will }: Standing, before?: Key): ReadonlyArray<Standing> {
-    const ranges = will.nodes.flatMap(({ mode, node }) =>
-      Rules.opposed[mode]!.map((other) => {
-        const start = Cells.ticketPrefix(will.tree, node, other)
-        return { start, end: before === undefined ? prefixEnd(start) : start + before }
-      })
-    )
-    this.tx.prefetch([], ranges)
     const found = new Set<Standing>()
-    for (const range of ranges) {
-      for (const { key, value } of this.tx.range(range)) {
-        const other = standingOf(this.tx, will.tree, key, value)
-        if (other !== undefined && other.stamp !== stamp) found.add(this.one(other))
-      }
+    for (const other of standingsIn(this.tx, will.tree, opposedRanges(will.tree, will.nodes, before))) {
+      if (other !== undefined && other.stamp !== stamp) found.add(this.one(other))
     }
     return [...found]
   }
 
   /** Requests that wait and were made by the flow that holds one. */
   private waitingOfFlow({ sid, stamp, will }: Standing): ReadonlyArray<Standing> {
-    const start = Cells.recordPrefix(sid)
-    return this.tx.range({ start, end: prefixEnd(start) }).flatMap(({ key, value }) => {
+    return this.tx.range(recordsOf(sid)).flatMap(({ key, value }) => {
       const theirs = willOf(value) as Unlock
       if (theirs.tree !== will.tree || !theirs.holding.includes(stamp)) return []
       const one = this.one({ sid, stamp: Cells.stampOf(key), recordKey: key, will: theirs })
@@ -94,4 +87,10 @@ class Graph {
     if (known === undefined) this.known.set(standing.recordKey, standing)
     return known ?? standing
   }
+}
+
+/** Where the requests of a session stand. */
+const recordsOf = (sid: string): Range => {
+  const start = Cells.recordPrefix(sid)
+  return { start, end: prefixEnd(start) }
 }

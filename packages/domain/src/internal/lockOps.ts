@@ -63,8 +63,14 @@ const ticketsIn = (tx: TxView, prefixOf: (node: Key, mode: Mode) => Key): Rules.
   }
 })
 
-/** [7] The stamp of the latest earlier ticket in the way, or `undefined`: granted. */
-export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, stamp: Key): Key | undefined => {
+/** [7] The stamp of the latest earlier ticket in the way, or `undefined`: granted. `key` is fetched in the same trip. */
+export const blocker = (
+  tx: TxView,
+  tree: Key,
+  nodes: ReadonlyArray<NodeMode>,
+  stamp: Key,
+  key?: Key
+): Key | undefined => {
   const prefixOf = Cells.ticketPrefixes(tree)
   const ranges: Array<Range> = []
   for (const { mode, node } of nodes) {
@@ -73,7 +79,7 @@ export const blocker = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>, s
       ranges.push({ start, end: start + stamp, limit: 1, reverse: true })
     }
   }
-  tx.prefetch([], ranges)
+  tx.prefetch(key === undefined ? [] : [key], ranges)
   return Rules.blocker(ticketsIn(tx, prefixOf), nodes, stamp)
 }
 
@@ -87,9 +93,8 @@ export const look = (
   tree: Key,
   nodes: ReadonlyArray<NodeMode>
 ): "granted" | "gone" | { readonly behind: Key } => {
+  const latest = blocker(tx, tree, nodes, Cells.stampOf(recordKey), recordKey)
   if (tx.get(recordKey) === undefined) return "gone"
-  const stamp = Cells.stampOf(recordKey)
-  const latest = blocker(tx, tree, nodes, stamp)
   if (latest === undefined) return "granted"
   const keys = nodes.flatMap(({ mode, node }) =>
     Rules.opposed[mode]!.map((other) => Cells.ticketPrefix(tree, node, other) + latest)
@@ -99,8 +104,10 @@ export const look = (
 }
 
 /** [9] Whether a request has to wait on for a ticket to go. What was looked at is in the read set: two keys. */
-export const isBehind = (tx: TxView, recordKey: Key, ticket: Key): boolean =>
-  tx.get(recordKey) !== undefined && tx.get(ticket) !== undefined
+export const isBehind = (tx: TxView, recordKey: Key, ticket: Key): boolean => {
+  tx.prefetch([recordKey, ticket], [])
+  return tx.get(recordKey) !== undefined && tx.get(ticket) !== undefined
+}
 
 /** [12] Takes record and tickets away; false when they were gone. */
 export const release = (tx: TxView, recordKey: Key): boolean => {
@@ -147,6 +154,31 @@ export const standingOf = (tx: TxView, tree: Key, ticketKey: Key, value: Value):
   return record === undefined ? undefined : { sid, stamp, recordKey, will: willOf(record) as Unlock }
 }
 
+/** Where the tickets stand that exclude nodes: all, or those before a stamp. */
+export const opposedRanges = (tree: Key, nodes: ReadonlyArray<NodeMode>, before?: Key): ReadonlyArray<Range> =>
+  nodes.flatMap(({ mode, node }) =>
+    Rules.opposed[mode]!.map((other) => {
+      const start = Cells.ticketPrefix(tree, node, other)
+      return { start, end: before === undefined ? prefixEnd(start) : start + before }
+    })
+  )
+
+/** The requests that the tickets of some ranges belong to, one for each ticket. Cost: a trip for the ranges, one for the records of each. */
+export function* standingsIn(tx: TxView, tree: Key, ranges: ReadonlyArray<Range>): Generator<Standing | undefined> {
+  tx.prefetch([], ranges)
+  for (const range of ranges) {
+    const tickets = tx.range(range)
+    tx.prefetch(
+      tickets.map(({ key, value }) => recordKeyOf(tree, key, value)),
+      []
+    )
+    for (const { key, value } of tickets) yield standingOf(tx, tree, key, value)
+  }
+}
+
+const recordKeyOf = (tree: Key, ticketKey: Key, value: Value): Key =>
+  Cells.recordPrefix(sidOfTicket(value)) + Cells.ticketOf(ticketKey, tree).stamp
+
 /**
  * [15, 16] Puts an upgrade in place if nobody holds it up: "done"; "wait" with everything that was looked at in the read
  * set; "gone" when the request is.
@@ -160,17 +192,10 @@ export const convert = (
   const base = tx.get(recordKey)
   if (base === undefined || tx.get(tailKey) === undefined) return "gone"
   const will = willOf(base) as Unlock
-  const { tree } = will
   const own = new Set([recordKey, tailKey])
-  for (const { mode, node } of changed) {
-    for (const other of Rules.opposed[mode]!) {
-      const start = Cells.ticketPrefix(tree, node, other)
-      for (const { key, value } of tx.range({ start, end: prefixEnd(start) })) {
-        const standing = standingOf(tx, tree, key, value)
-        if (standing !== undefined && own.has(standing.recordKey)) continue
-        if (standing === undefined || isInTheWay(tx, Cells.stampOf(recordKey), changed, standing)) return "wait"
-      }
-    }
+  for (const standing of standingsIn(tx, will.tree, opposedRanges(will.tree, changed))) {
+    if (standing !== undefined && own.has(standing.recordKey)) continue
+    if (standing === undefined || isInTheWay(tx, Cells.stampOf(recordKey), changed, standing)) return "wait"
   }
   release(tx, tailKey)
   const stronger = new Map(changed.map(({ mode, node }) => [node, mode]))

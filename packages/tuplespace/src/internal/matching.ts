@@ -35,6 +35,8 @@ export const plan = <T extends ReadonlyArray<unknown>>(
     fits: (waiting) => fitsOf(access, cells, readied, waiting),
     first: ({ tuple }, except) => cells.firstWaiter(access.tx, tuple, readied, except)
   }
+  // What has changed is looked at in one trip, most of which is gone again when others were faster.
+  access.tx.prefetch([...fresh.tickets, ...fresh.tuples], [])
   const present = {
     tickets: ticketsAt(access, readied, fresh.tickets),
     tuples: tuplesAt(access, cells, fresh.tuples)
