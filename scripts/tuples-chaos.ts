@@ -14,15 +14,15 @@ const { values } = parseArgs({
   }
 })
 const directory = fs.mkdtempSync(path.join(fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir(), "weft-chaos-"))
-let told = 0
+let told = performance.now()
 try {
   const options = { directory, tuples: Number(values.tuples), kills: Number(values.kills), seed: Number(values.seed) }
   const report = await Effect.runPromise(
     chaos({
       ...options,
       progress: (out, kills) => {
-        if (out - told < 1000) return
-        told = out
+        if (performance.now() - told < 1000) return
+        told = performance.now()
         process.stderr.write(`\r${out} of ${values.tuples} tuples, ${kills} of ${values.kills} kills `)
       }
     })

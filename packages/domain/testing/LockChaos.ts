@@ -8,4 +8,4 @@
 export { client, type ClientOptions, emptyTally, type Tally, tree } from "./lockChaos/client.ts"
 export { judge, type Verdict } from "./lockChaos/judge.ts"
 export { entries, type Entry } from "./lockChaos/log.ts"
-export { leftOf, Rounds } from "./lockChaos/rounds.ts"
+export { leftOf, Rounds, roundsMax } from "./lockChaos/rounds.ts"

@@ -45,9 +45,16 @@ export interface Report {
   readonly wrong: ReadonlyArray<string>
 }
 
-/** Tuples kept before the producer waits: enough for takers to find some, few enough for them to wait often. */
+/** Tuples kept before the producer waits in times of plenty, when takers find what they want. */
 const backlogMax = 24
 const batchMax = 16
+
+/** Tuples of one time, lean or of plenty; most are lean: takers stand in line and are handed what comes. */
+const seasonTuples = 100
+const leanSeasons = 0.8
+
+/** Looks at the line, a millisecond apart, before a lean producer no longer waits for it to be as long as it likes. */
+const lineLooksMax = 30
 
 class Crew {
   readonly workers: Array<ChildProcess> = []
@@ -95,12 +102,13 @@ class Crew {
     })
   }
 
+  /** Another one is started; nobody waits for it, for who is left works on. */
   async kill(random: Prng): Promise<void> {
     const [victim] = this.workers.splice(random.below(this.workers.length), 1)
     const gone = new Promise((go) => victim!.once("exit", go))
     victim!.kill("SIGKILL")
     await gone
-    await this.start()
+    void this.start()
   }
 
   async stop(): Promise<void> {
@@ -151,12 +159,20 @@ const run = (options: Options, file: string) =>
     const isEmpty = (): boolean =>
       audit.counts.out === tuples && audit.present.tuples === 0 && audit.present.inFlight === 0
     let killed = 0
+    let looks = 0
+    let line = 0
+    let isLean = true
     for (let out = 0; out < tuples && !isBroken();) {
-      if (audit.present.tuples + out - audit.counts.out > backlogMax) {
+      const backlog = audit.present.tuples + out - audit.counts.out
+      const isTooEarly = isLean
+        ? backlog > 0 || (audit.present.tickets < line && looks < lineLooksMax)
+        : backlog > backlogMax
+      if (isTooEarly) {
+        looks++
         yield* Effect.sleep(1)
         continue
       }
-      const size = Math.min(1 + random.below(batchMax), tuples - out)
+      const size = Math.min(1 + random.below(isLean ? line + 2 : batchMax), tuples - out)
       const from = out
       yield* Tx.transact(
         Effect.forEach(
@@ -164,7 +180,9 @@ const run = (options: Options, file: string) =>
           (n) => space.out(["job", n])
         )
       )
-      out += size
+      if (Math.floor(out / seasonTuples) < Math.floor((out += size) / seasonTuples)) isLean = random.chance(leanSeasons)
+      line = 1 + random.below(crew.takersEach * crew.workers.length)
+      looks = 0
       if (killed < kills && out >= ((killed + 1) * tuples) / (kills + 1)) {
         yield* Effect.promise(() => crew.kill(random))
         killed++

@@ -4,6 +4,7 @@
  */
 import { fork, type ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
+import * as os from "node:os"
 import * as path from "node:path"
 import { Effect, Fiber } from "effect"
 import { Store } from "@weft/domain/Store"
@@ -33,15 +34,18 @@ export interface Report extends LockChaos.Verdict {
   readonly pauses: number
   /** Processes whose wall clock was seen to be off by more than an hour. */
   readonly skewed: number
-  /** Of the processes that lived to tell. */
+  /** What became of the histories, as far as the processes told: one that was killed lacks its last few. */
   readonly tally: LockChaos.Tally
-  /** Sessions of the dead that are gone, and the rounds of an observer that the slowest took; two leases are 8. */
+  /** Sessions of the dead that are gone, and the rounds of an observer that the slowest took, of `LockChaos.roundsMax`. */
   readonly deadGone: number
   readonly roundsMax: number
 }
 
 /** Longest time in which nothing at all may be done, before it counts as a wait for ever. */
 const STALL_MILLIS_MAX = 60_000
+
+/** Longest time that one history may take, before it counts as a wait for ever. */
+const HISTORY_MILLIS_MAX = 30_000
 
 /** Every other process of a skewed run gets one of these. */
 const skews = ["-400d", "+3h", "+2d", "-90m"] as const
@@ -60,12 +64,23 @@ export const hasFaketime = faketimeLibrary !== undefined
 const workerFile = path.join(import.meta.dirname, "worker.ts")
 const pause = (millis: number) => new Promise<void>((go) => setTimeout(go, millis))
 
+/** What a worker tells. */
+interface Message {
+  readonly session?: string
+  readonly wall?: number
+  readonly done?: number
+  readonly oldestMillis?: number
+  readonly tally?: LockChaos.Tally
+}
+
 class Worker {
   readonly child: ChildProcess
   readonly name: string
   readonly sessions = new Set<string>()
   isSkewed = false
-  tally: LockChaos.Tally | undefined
+  tally = LockChaos.emptyTally()
+  /** Age of its oldest history that has not ended, the most that it told. */
+  oldestMillis = 0
   stderr = ""
   readonly exited: Promise<void>
 
@@ -84,14 +99,16 @@ class Worker {
       : {}
     this.child = fork(workerFile, args, {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      env: { ...process.env, ...faketime }
+      // A short life would be half spent on reading the same modules again.
+      env: { NODE_COMPILE_CACHE: path.join(os.tmpdir(), "weft-compile-cache"), ...process.env, ...faketime }
     })
     this.child.stderr!.on("data", (data) => (this.stderr += String(data)))
-    this.child.on("message", (message: { session?: string; wall?: number; done?: number; tally?: LockChaos.Tally }) => {
+    this.child.on("message", (message: Message) => {
       if (message.session !== undefined) {
         this.sessions.add(message.session)
         if (Math.abs(message.wall! - Date.now()) > 3_600_000) this.isSkewed = true
       }
+      this.oldestMillis = Math.max(this.oldestMillis, message.oldestMillis ?? 0)
       if (message.tally !== undefined) this.tally = message.tally
       if (message.done !== undefined) onDone(message.done)
     })
@@ -110,24 +127,28 @@ export const chaos = async (options: Options): Promise<Report> => {
   let done = 0
   let lastDone = performance.now()
   let started = 0
-  let skewed = 0
+  const everyone: Array<Worker> = []
   let workers: Array<Worker> = []
   const start = () => {
     const index = started++
-    workers.push(
-      new Worker(options, `w${index}`, index, (count) => {
-        done += count
-        lastDone = performance.now()
-      })
-    )
+    const worker = new Worker(options, `w${index}`, index, (count) => {
+      done += count
+      lastDone = performance.now()
+    })
+    workers.push(worker)
+    everyone.push(worker)
   }
   const isStalled = () => {
+    const stuck = workers.find(({ oldestMillis }) => oldestMillis > HISTORY_MILLIS_MAX)
+    if (stuck !== undefined) {
+      wrong.push(`a history of ${stuck.name} has not ended after ${HISTORY_MILLIS_MAX} ms: it waits for ever`)
+      return true
+    }
     if (performance.now() - lastDone < STALL_MILLIS_MAX) return false
     wrong.push(`nothing was done for ${STALL_MILLIS_MAX} ms: somebody waits for ever`)
     return true
   }
   const faults = { kills: 0, pauses: 0 }
-  const tallies: Array<LockChaos.Tally> = []
   const layer = Store.layer(FileBackend.layer({ path: options.file }))
   const drive = async (): Promise<void> => {
     for (let i = 0; i < options.processes; i++) start()
@@ -142,10 +163,11 @@ export const chaos = async (options: Options): Promise<Report> => {
       }
       options.progress?.({ done, ...faults })
       // Faults come as the histories do, those that are left at the end.
-      const isDue = done >= (faults.kills + faults.pauses + 0.5) * every
+      const isDue =
+        faults.kills + faults.pauses < options.kills + options.pauses &&
+        done >= (faults.kills + faults.pauses + 0.5) * every
       if (!isDue || workers.some(({ isReady }) => !isReady)) continue
       const victim = random.pick(workers)
-      skewed += Number(victim.isSkewed)
       const isKill = faults.kills < options.kills && (faults.pauses >= options.pauses || random.chance(0.5))
       if (isKill) {
         faults.kills++
@@ -166,10 +188,8 @@ export const chaos = async (options: Options): Promise<Report> => {
     const stopped = Promise.all(workers.map(({ exited }) => exited))
     lastDone = performance.now()
     while ((await Promise.race([stopped, pause(100)])) === undefined) if (isStalled()) break
-    for (const { child, name, stderr, tally, isSkewed } of workers) {
-      skewed += Number(isSkewed)
+    for (const { child, name, stderr } of workers) {
       if (child.exitCode !== 0) wrong.push(`${name} ended with ${child.exitCode}: ${stderr.slice(-2000)}`)
-      if (tally !== undefined) tallies.push(tally)
     }
   }
   try {
@@ -181,6 +201,8 @@ export const chaos = async (options: Options): Promise<Report> => {
       yield* Fiber.interrupt(observer)
       const standing = yield* LockChaos.tree.standings
       if (standing.length > 0) wrong.push(`${standing.length} tickets are left in line when all are gone`)
+      if (rounds.worst > LockChaos.roundsMax)
+        wrong.push(`a dead session was there for ${rounds.worst} quarters of a lease`)
       if (rounds.waiting > 0) wrong.push(`${rounds.waiting} dead sessions are still there`)
       return LockChaos.judge(yield* LockChaos.entries)
     })
@@ -190,8 +212,8 @@ export const chaos = async (options: Options): Promise<Report> => {
       wrong: [...wrong, ...verdict.wrong],
       histories: done,
       ...faults,
-      skewed,
-      tally: sum(tallies),
+      skewed: everyone.filter(({ isSkewed }) => isSkewed).length,
+      tally: sum(everyone.map(({ tally }) => tally)),
       deadGone: rounds.gone,
       roundsMax: rounds.worst
     }

@@ -12,9 +12,6 @@ const isFull = process.env["WEFT_SCALE"] === "full"
 const seed = Number(process.env["WEFT_SEED"] ?? 5)
 const size = isFull ? { histories: 50_000, kills: 60, pauses: 60 } : { histories: 150, kills: 1, pauses: 1 }
 
-/** Two leases, in looks of an observer each quarter of one. */
-const roundsMax = 8
-
 describe(`tree locks of 4 processes on a file, ${size.kills} killed and ${size.pauses} paused beyond their lease`, () => {
   for (const skewed of [false, true]) {
     const title = `${size.histories} histories${skewed ? " with wall clocks shifted by faketime" : ""}`
@@ -37,7 +34,6 @@ describe(`tree locks of 4 processes on a file, ${size.kills} killed and ${size.p
             assert.isAtLeast(report.tally.lostWaiting + report.tally.lostHolding, size.pauses)
             assert.isAbove(report.handovers, size.histories / 2)
             if (skewed) assert.isAtLeast(report.skewed, 1)
-            assert.isAtMost(report.roundsMax, roundsMax)
           })
         ),
       3_600_000

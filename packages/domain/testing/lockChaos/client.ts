@@ -49,6 +49,8 @@ export interface ClientOptions {
   readonly prng: Prng
   readonly leaseMillis: number
   readonly shouldStop: () => boolean
+  /** A fiber begins a history: whatever it was at before is over. With what became of all so far. */
+  readonly onBegin: (fiber: number, tally: Tally) => void
   /** Monotonic time in milliseconds, for the longest wait that is reported. */
   readonly nowMillis: () => number
   /** A session that this process has from now on. */
@@ -69,6 +71,7 @@ export const client = (options: ClientOptions): Effect.Effect<Tally, Failure, St
           sessions.add(session.id)
           options.onSession(session.id)
         }
+        options.onBegin(index, tally)
         yield* history({ ...options, id: `${options.name}.${index}.${n}`, prng, tally })
         tally.done++
       }

@@ -16,12 +16,15 @@ export const leftOf = (sid: string): Effect.Effect<number, StoreError, Store> =>
     return wills + Number(tx.get(Cells.existsKey(sid)) !== undefined)
   })
 
+/** Two leases, in rounds. */
+export const roundsMax = 8
+
 /**
  * An observer among others: it has a session, so it removes the dead, and looks each quarter of a lease of its clock at
  * those it was told of. A machine that is busy slows its clock and its looks alike.
  */
 export class Rounds {
-  /** Rounds a dead session was seen in, the most of all so far; two leases are 8. */
+  /** Rounds a dead session was seen in, the most of all so far; two leases are `roundsMax`. */
   worst = 0
   /** Dead sessions that are gone. */
   gone = 0
