@@ -149,7 +149,7 @@ export const proceed = (store: ModelStore, client: Client): Client => {
   const asking = { nonce: `${client.at}`, stamp: undefined, version: 0 }
   if (act.act === "take") return send(store, { ...client, asking }, "request")
   if (act.act === "give") return send(store, client, "release")
-  if (act.act === "use") return { ...client, phase: "use" }
+  if (act.act === "use") return { ...client, phase: "use", shown: { ...act, grip: newest(client) } }
   if (act.act !== "upgrade") return send(store, client, act.act)
   if (moreOf(client).length === 0) return proceed(store, { ...client, at: client.at + 1 })
   return send(store, { ...client, asking }, "upgrade")

@@ -29,7 +29,8 @@ const initial = ({ faults, scripts }: World): State => {
   const { bumps = 0, cancels = 0, crashes = 0, expiries = 0 } = faults
   const clients = scripts.map((script, i): Client => {
     const name = names[i]!
-    const rest = { phase: "done", sent: undefined, watch: undefined, asking: undefined, bump: undefined } as const
+    const nothing = { sent: undefined, watch: undefined, asking: undefined, bump: undefined, shown: undefined }
+    const rest = { phase: "done", ...nothing } as const
     const client = { name, script, life: 0, sid: sidOf(name, 0), at: 0, held: [], isEnding: false, isDead: false }
     return Clients.proceed(store, { ...client, ...rest })
   })
@@ -38,7 +39,8 @@ const initial = ({ faults, scripts }: World): State => {
       Sessions.janitor(sidOf(name, life), client)
     )
   )
-  return { store, clients, janitors, cancels, crashes, expiries, bumps, outside: new Map(), fault: undefined }
+  const counts = { cancels, crashes, expiries, bumps }
+  return { store, clients, janitors, ...counts, outside: new Map(), passed: [], fault: undefined }
 }
 
 const wrong = ({ clients, fault, store }: State): string | undefined => {
@@ -70,11 +72,14 @@ const ended = ({ clients, store }: State): string | undefined => {
 // When two states are the same -----------------------------------------------------------------------------------------
 
 const key = (state: State): string => {
-  const { bumps, cancels, clients, crashes, expiries, janitors, outside, store } = state
+  const { bumps, cancels, clients, crashes, expiries, janitors, outside, passed, store } = state
   const words: Array<string | Version> = [store.version, `${cancels}${crashes}${expiries}${bumps}`]
   for (const client of clients) ofClient(client, words)
   for (const { pending, phase, seen } of janitors) words.push(`${phase}${mark(pending)}${seen}`)
   for (const [node, { read, write }] of outside) words.push(node, read, write)
+  for (const { by, late, uses } of passed) {
+    words.push(late.sid, late.at, by.sid, by.at, uses.map(({ node, use }) => use + node).join())
+  }
   for (const { cell, key: at } of store.cells) words.push(...wordsOf(at, cell))
   return canonical(words)
 }
@@ -82,13 +87,14 @@ const key = (state: State): string => {
 const mark = (pending: Pending | undefined): string => (pending === undefined ? "-" : pending.isStale ? "s" : "f")
 
 const ofClient = (client: Client, words: Array<string | Version>): void => {
-  const { asking, at, bump, held, isDead, isEnding, life, phase, sent, watch } = client
+  const { asking, at, bump, held, isDead, isEnding, life, phase, sent, shown, watch } = client
   words.push(
     `${at}${phase}${life}${isEnding ? "e" : ""}${isDead ? "d" : ""}${mark(bump)}${mark(watch)}`,
     `${sent?.kind ?? ""}${mark(sent?.pending)}${asking === undefined ? "" : asking.nonce}`
   )
   if (asking?.stamp !== undefined) words.push(asking.version)
   for (const { at: stamp, sid, token } of held) words.push(sid, stamp, token)
+  if (shown !== undefined) words.push(`${shown.use}${shown.node}${shown.grip.sid}`, shown.grip.at, shown.grip.token)
 }
 
 const remembered = new WeakMap<Cell, ReadonlyArray<string | Version>>()

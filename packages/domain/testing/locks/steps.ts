@@ -3,7 +3,6 @@ import type { KeyChange } from "../../src/core/Commit.ts"
 import * as Cells from "../../src/core/LockCells.ts"
 import * as SessionCells from "../../src/core/SessionCells.ts"
 import { toCounter } from "../../src/core/Value.ts"
-import * as lockOps from "../../src/internal/lockOps.ts"
 import * as sessionOps from "../../src/internal/sessionOps.ts"
 import type { TxView } from "../../src/internal/TxView.ts"
 import type { Step } from "../ModelChecker.ts"
@@ -11,7 +10,8 @@ import { after, land, type ModelStore, type Pending, run } from "../ModelStore.t
 import * as Sessions from "../ModelSessions.ts"
 import type { Janitor } from "../ModelSessions.ts"
 import * as Clients from "./client.ts"
-import { areCompatible, type Client, type Grip, type Outside, type State, tree } from "./world.ts"
+import { arrival, granted, isLawful } from "./outside.ts"
+import { areCompatible, type Client, type State } from "./world.ts"
 
 export const steps = (state: State): ReadonlyArray<Step<State>> => {
   const found: Array<Step<State>> = []
@@ -61,17 +61,17 @@ const committed = (state: State, store: ModelStore, changes: ReadonlyArray<KeyCh
 const ofClient = (state: State, client: Client, i: number, found: Array<Step<State>>): void => {
   const { name, phase } = client
   if (client.sent !== undefined) found.push(landing(state, client, i))
+  if (client.shown !== undefined) found.push(arrival(state, client, i))
   if (client.isDead) return
   const { store } = state
   if (phase === "cycle") {
     found.push({ name: `${name} looks for a cycle`, to: withClient(state, i, Clients.lookForCycle(store, client)) })
-  } else if (phase === "use") found.push(using(state, client, i))
-  else if (phase === "look" || (phase === "waits" && client.watch!.isStale)) {
+  } else if (phase === "look" || (phase === "waits" && client.watch!.isStale)) {
     const isUpgrade = client.script[client.at]!.act === "upgrade"
     const next = isUpgrade ? Clients.send(store, client, "convert") : Clients.look(store, client)
     const fault = isUpgrade ? undefined : passed(state, i, next)
     const told = next.phase === "waits" ? "has to wait" : "goes on"
-    found.push({ name: `${name} looks and ${told}`, to: { ...withClient(state, i, next), fault } })
+    found.push({ name: `${name} looks and ${told}`, to: granted({ ...withClient(state, i, next), fault }, state, i) })
   }
 }
 
@@ -111,7 +111,7 @@ const landing = (state: State, client: Client, i: number): Step<State> => {
   const heard = committed({ ...state, fault }, store, changes)
   const mine = { ...heard.clients[i]!, sent: undefined }
   const next = client.isDead ? mine : Clients.arrived(store, mine, kind, value, version)
-  return { name: `${client.name}: ${kind} lands`, to: withClient(heard, i, next) }
+  return { name: `${client.name}: ${kind} lands`, to: granted(withClient(heard, i, next), state, i) }
 }
 
 /** What was written under a lock must have been written by who holds it, and tokens of one datum may not fall. */
@@ -123,28 +123,6 @@ const staleWrite = ({ store }: State, client: Client, changes: ReadonlyArray<Key
     if (toCounter(before.value)! > toCounter(now.value)!) return `${client.name} writes with a token that falls`
   }
   return undefined
-}
-
-/** Whether a lock stands and is granted. */
-const isLawful = (store: ModelStore, { nodes, recordKey }: Grip): boolean =>
-  run(store, (tx) => lockOps.look(tx, recordKey, tree, nodes)).value === "granted"
-
-const using = (state: State, client: Client, i: number): Step<State> => {
-  const { node, writes } = client.script[client.at] as { readonly node: string; readonly writes: boolean }
-  const grip = client.held.at(-1)!
-  const seen = state.outside.get(node) ?? { write: -1, read: -1 }
-  const next = admit(seen, grip.token, writes)
-  const isRefused = next === undefined && isLawful(state.store, grip)
-  const fault = isRefused ? `an outside resource refuses ${client.name}, who holds the lock` : undefined
-  const outside = next === undefined ? state.outside : new Map(state.outside).set(node, next)
-  const gone = Clients.proceed(state.store, { ...client, at: client.at + 1 })
-  return { name: `${client.name} shows its token for ${node}`, to: withClient({ ...state, outside, fault }, i, gone) }
-}
-
-/** An outside resource with two greatest tokens. */
-const admit = ({ read, write }: Outside, token: number, writes: boolean): Outside | undefined => {
-  if (token < write || (writes && token < read)) return undefined
-  return writes ? { write: token, read } : { write, read: Math.max(read, token) }
 }
 
 // What goes wrong ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /** What a world of the lock model is made of: clients with scripts, what may go wrong how often, and the state of it all. */
+import type { Maxima, Use } from "../../src/core/FenceRules.ts"
 import type { Key } from "../../src/core/Key.ts"
 import * as Cells from "../../src/core/LockCells.ts"
 import * as Rules from "../../src/core/LockRules.ts"
@@ -14,11 +15,11 @@ export interface Request {
   readonly write?: ReadonlyArray<string>
 }
 
-/** One thing that a client does. `give` gives the newest lock back; `use` shows its token to an outside resource. */
+/** One thing that a client does. `give` gives the newest lock back; `use` shows its token to the outside resource of a node. */
 export type Act =
   | { readonly act: "take" | "upgrade" | "downgrade"; readonly request: Request }
   | { readonly act: "write"; readonly node: string }
-  | { readonly act: "use"; readonly node: string; readonly writes: boolean }
+  | { readonly act: "use"; readonly node: string; readonly use: Use }
   | { readonly act: "give" }
 
 /** How often each thing may go wrong, over all clients. */
@@ -45,6 +46,23 @@ export interface Grip {
   readonly at: Version
   readonly nodes: ReadonlyArray<NodeMode>
   readonly token: Version
+}
+
+/** A token on its way to an outside resource. It arrives at some time, whatever has become of who sent it and of the lock. */
+export interface Shown {
+  readonly node: string
+  readonly use: Use
+  readonly grip: Grip
+}
+
+/**
+ * A lock that was lost or given back before another was granted that excludes it, and what the resources have let pass of the
+ * other since. Told by the order of grants alone: no token is looked at.
+ */
+export interface Passed {
+  readonly late: Grip
+  readonly by: Grip
+  readonly uses: ReadonlyArray<{ readonly node: string; readonly use: Use }>
 }
 
 /** What a client has sent: its commit lands later. */
@@ -74,12 +92,7 @@ export interface Client {
   readonly isEnding: boolean
   readonly isDead: boolean
   readonly bump: Pending | undefined
-}
-
-/** The greatest tokens that an outside resource saw, of writers and of readers. */
-export interface Outside {
-  readonly write: Version
-  readonly read: Version
+  readonly shown: Shown | undefined
 }
 
 export interface State {
@@ -90,7 +103,9 @@ export interface State {
   readonly crashes: number
   readonly expiries: number
   readonly bumps: number
-  readonly outside: ReadonlyMap<string, Outside>
+  /** What the outside resource of each node remembers. */
+  readonly outside: ReadonlyMap<string, Maxima>
+  readonly passed: ReadonlyArray<Passed>
   /** Something happened that may not happen. */
   readonly fault: string | undefined
 }
