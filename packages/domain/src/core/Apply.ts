@@ -26,8 +26,10 @@ import type {
   KeyChange,
   RangeCheck,
   ReadCheck,
+  Refused,
   Reply,
-  TooOld
+  TooOld,
+  Write
 } from "./Commit.ts"
 import type { Key } from "./Key.ts"
 import * as Limits from "./Limits.ts"
@@ -139,7 +141,9 @@ class Pending {
   readonly ineffective: Array<number> = []
   readonly outcomes: Array<OutcomeRecord> = []
   readonly cells = new Map<Key, Cell | undefined>()
-  readonly sessions = new Map<string, { floor: number; readonly known: Map<number, Known> }>()
+  private readonly sessions = new Map<string, Session>()
+  /** The session of the last request, most often that of the next. */
+  private session: Session | undefined = undefined
 
   constructor(view: View) {
     this.view = view
@@ -175,14 +179,13 @@ class Pending {
     return false
   }
 
-  floorOf(session: string): number | undefined {
-    return this.sessions.get(session)?.floor ?? this.view.session(session)?.floor
-  }
-
-  known(id: CommitId): Known | undefined {
-    const floor = this.floorOf(id.session)
-    if (floor === undefined || id.sequence < floor) return undefined
-    return this.sessions.get(id.session)?.known.get(id.sequence) ?? this.view.session(id.session)?.known(id.sequence)
+  sessionOf({ session: name }: CommitId): Session {
+    let { session } = this
+    if (session?.name === name) return session
+    session = this.sessions.get(name)
+    if (session === undefined) this.sessions.set(name, (session = new Session(name, this.view.session(name))))
+    this.session = session
+    return session
   }
 
   remember(request: CommitRequest, committed: boolean, tookNumber: boolean): void {
@@ -190,15 +193,36 @@ class Pending {
     const { id, resolvedBelow } = request
     if (id === undefined) return
     this.outcomes.push({ id, resolvedBelow, committed, tookNumber, version })
-    const floor = Math.max(
-      this.floorOf(id.session) ?? 0,
-      resolvedBelow,
-      id.sequence - this.view.limits.outcomesPerSession + 1
-    )
-    const session = this.sessions.get(id.session) ?? { floor, known: new Map<number, Known>() }
-    session.floor = floor
-    session.known.set(id.sequence, { committed, version })
-    this.sessions.set(id.session, session)
+    const floor = Math.max(resolvedBelow, id.sequence - this.view.limits.outcomesPerSession + 1)
+    this.sessionOf(id).remember(id.sequence, floor, { committed, version })
+  }
+}
+
+/** A session with what the requests so far came to. */
+class Session {
+  readonly name: string
+  /** Sequences below are forgotten; `undefined` while the session is not known. */
+  floor: number | undefined
+  private readonly stored: SessionView | undefined
+  private readonly own = new Map<number, Known>()
+  /** Highest sequence of `own`: most requests come in their order and are beyond it. */
+  private top = -1
+
+  constructor(name: string, stored: SessionView | undefined) {
+    this.name = name
+    this.stored = stored
+    this.floor = stored?.floor
+  }
+
+  known(sequence: number): Known | undefined {
+    if (this.floor === undefined || sequence < this.floor) return undefined
+    return (sequence > this.top ? undefined : this.own.get(sequence)) ?? this.stored?.known(sequence)
+  }
+
+  remember(sequence: number, floor: number, known: Known): void {
+    this.floor = Math.max(this.floor ?? 0, floor)
+    this.own.set(sequence, known)
+    if (sequence > this.top) this.top = sequence
   }
 }
 
@@ -207,7 +231,7 @@ const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: Commi
   const index = state.replies.length
   const malformed = Limits.check(view.limits, request, index)
   if (malformed !== undefined) return malformed
-  const known = request.id === undefined ? undefined : state.known(request.id)
+  const known = request.id === undefined ? undefined : state.sessionOf(request.id).known(request.id.sequence)
   if (known !== undefined)
     return known.committed ? { _tag: "Committed", version: known.version } : rejected(state.version)
   if (isTooOld(state, request)) return tooOld(view.horizon, state.version)
@@ -220,12 +244,12 @@ const one = (state: Pending, batch: ReadonlyArray<CommitRequest>, request: Commi
     state.remember(request, false, false)
     return conflict
   }
-  const planned = plan(state, view.limits, request.writes)
-  if (!(planned instanceof Map)) {
+  const changes = changesOf(state, request.writes)
+  if (!Array.isArray(changes)) {
     state.remember(request, false, false)
-    return planned
+    return changes
   }
-  return take(state, request, index, planned)
+  return take(state, request, index, changes)
 }
 
 const rejected = (version: Version.Version): Conflict => ({ _tag: "Conflict", keys: [], ranges: [], version })
@@ -234,7 +258,7 @@ const isTooOld = (state: Pending, { base, id, seal }: CommitRequest): boolean =>
   const isOfThisLife = base <= state.version && Version.epochOf(base) === Version.epochOf(state.version)
   if (!isOfThisLife && seal !== true) return true
   if (id === undefined) return false
-  const floor = state.floorOf(id.session)
+  const { floor } = state.sessionOf(id)
   return floor === undefined ? base < state.view.horizon : id.sequence < floor
 }
 
@@ -313,25 +337,38 @@ const holdsAfter = (
   return true
 }
 
-/** Takes a validated request into the pending state. */
-const take = (
-  state: Pending,
-  request: CommitRequest,
-  index: number,
-  planned: ReadonlyMap<Key, Value | undefined>
-): Reply => {
-  const version = Version.next(state.version)
+/** What the writes of a request change, in key order, or why they are refused. */
+const changesOf = (state: Pending, writes: ReadonlyArray<Write>): Array<KeyChange> | Refused => {
   const changes: Array<KeyChange> = []
-  for (const [key, value] of planned) {
-    const before = state.cell(key)
-    if (before === undefined && value === undefined) continue
-    changes.push({ key, before, after: value === undefined ? undefined : { value, version } })
+  const [only] = writes
+  if (writes.length === 1 && (only!._tag === "Set" || only!._tag === "Delete")) {
+    // Most requests: nothing can meet anything.
+    addChange(state, changes, only!.key, only!._tag === "Set" ? only!.value : undefined)
+    return changes
   }
+  const planned = plan(state, state.view.limits, writes)
+  if (!(planned instanceof Map)) return planned
+  for (const [key, value] of planned) addChange(state, changes, key, value)
+  return changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+const addChange = (state: Pending, changes: Array<KeyChange>, key: Key, value: Value | undefined): void => {
+  const before = state.cell(key)
+  if (before === undefined && value === undefined) return
+  changes.push({
+    key,
+    before,
+    after: value === undefined ? undefined : { value, version: Version.next(state.version) }
+  })
+}
+
+/** Takes a validated request into the pending state. */
+const take = (state: Pending, request: CommitRequest, index: number, changes: ReadonlyArray<KeyChange>): Reply => {
   if (changes.length === 0) {
     state.remember(request, true, false)
     return { _tag: "Committed", version: state.version }
   }
-  changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+  const version = Version.next(state.version)
   for (const { after, key } of changes) state.cells.set(key, after)
   state.version = version
   state.commits.push({ _tag: "Commit", version, id: request.id!, atMillis: request.atMillis, changes })

@@ -23,7 +23,7 @@ export const plan = (
   writes: ReadonlyArray<Write>
 ): Map<Key, Value | undefined> | Refused => {
   const planned = new Map<Key, Value | undefined>()
-  const appended = new Set<Key>()
+  let appended: Set<Key> | undefined
   for (const write of writes) {
     switch (write._tag) {
       case "Set":
@@ -49,6 +49,7 @@ export const plan = (
       }
       case "Append": {
         const key = Writes.appendKey(write, Version.next(state.version))
+        appended ??= new Set()
         if (appended.has(key)) {
           return {
             _tag: "Refused",
