@@ -21,10 +21,12 @@ import * as MachineLimits from "@weft/domain/core/Limits"
 import { select } from "@weft/domain/core/MachineReads"
 import * as Version from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
-import { Database, type Journal } from "./internal/file/Database.ts"
+import { Database } from "./internal/file/Database.ts"
 import { FileStore, logBytesMaxDefault } from "./internal/file/FileStore.ts"
 import * as Maintainer from "./internal/file/Maintainer.ts"
 import { compactStep, type Integrity } from "./internal/file/maintenance.ts"
+import type { Journal } from "./internal/file/openFile.ts"
+import { foldCellsDefault } from "./internal/file/Tail.ts"
 import { pollMillisDefault } from "./internal/file/Wake.ts"
 import { lockRetryMillis, Writer } from "./internal/file/Writer.ts"
 import * as SqliteError from "./internal/file/sqliteError.ts"
@@ -43,6 +45,8 @@ export interface Options {
   readonly cacheBytes?: number | undefined
   /** The log of the last commits is kept within this many bytes. 256 MiB. */
   readonly logBytesMax?: number | undefined
+  /** Cells that stand in the log alone before they are brought into their table. 1,024. */
+  readonly foldCells?: number | undefined
   /** Size of a page in bytes, for a file that is made now. */
   readonly pageBytes?: number | undefined
   /** Pages of the write-ahead log before they are brought into the file. 1,000. */
@@ -183,7 +187,13 @@ const open = (options: Options, limits: Limits): Effect.Effect<FileStore, StoreE
       const database = new Database({ ...databaseOptions(options), version: Version.none })
       try {
         const cacheBytes = options.cacheBytes ?? cacheBytesDefault
-        return new FileStore(database, { limits, cacheBytes, logBytesMax: options.logBytesMax ?? logBytesMaxDefault })
+        const logBytesMax = options.logBytesMax ?? logBytesMaxDefault
+        return new FileStore(database, {
+          limits,
+          cacheBytes,
+          logBytesMax,
+          foldCells: options.foldCells ?? foldCellsDefault
+        })
       } catch (error) {
         database.close()
         throw error

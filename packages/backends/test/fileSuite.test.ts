@@ -1,4 +1,4 @@
-/** The file store against the contract, with a write-ahead log and with a rollback journal. */
+/** The file store against the contract, with a write-ahead log with a rollback journal, and with a log that is folded all the time. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -11,11 +11,15 @@ const directory = fs.mkdtempSync(path.join(os.tmpdir(), "weft-suite-"))
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 
 let files = 0
-for (const journal of ["wal", "rollback"] as const) {
-  BackendSuite.suite(`file, ${journal}`, {
+for (const [name, more] of [
+  ["wal", { journal: "wal" }],
+  ["rollback", { journal: "rollback" }],
+  ["wal, folded every few cells", { journal: "wal", foldCells: 2 }]
+] as const) {
+  BackendSuite.suite(`file, ${name}`, {
     lanes: ["effect"],
     layer: () => {
-      const options = { path: path.join(directory, `${++files}.weft`), journal }
+      const options = { path: path.join(directory, `${++files}.weft`), ...more }
       return {
         layer: FileBackend.layer(options),
         reopen: Layer.fresh(FileBackend.layer(options)),

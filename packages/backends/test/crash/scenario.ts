@@ -38,8 +38,8 @@ const tell = (line: string): Effect.Effect<void> => Effect.sync(() => void fs.wr
 
 if (process.argv[1] === import.meta.filename) {
   const [, , file, journal, commits] = process.argv as [string, string, string, "wal" | "rollback", string]
-  // Small pages, and a write-ahead log that is brought into the file every few commits.
-  const open = FileBackend.make({ path: file, journal, pageBytes: 1024, walPages: 40 })
+  // Small pages, a write-ahead log that is brought into the file every few commits, and cells that are folded as often.
+  const open = FileBackend.make({ path: file, journal, pageBytes: 1024, walPages: 40, foldCells: 9 })
   const run = Effect.flatMap(open, (backend) => {
     const { commit } = client(backend)
     return Effect.forEach(

@@ -1,8 +1,8 @@
 /**
  * A store in one SQLite file, as this process sees it. Synchronous; `FileBackend.ts` gives it time, waiting and Effect.
  *
- * What is kept in memory is a mirror as of batch `seq`: cells that were read or written lately, the last commits, the
- * outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
+ * What is kept in memory is a mirror as of batch `seq`: the cells that stand in the log alone (`Tail.ts`), others that were
+ * read or written lately, the last commits, the outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
  * through the rows of the log in between; so nothing older than the call is ever served, and no commit is judged on
  * anything but the present. A commit is judged by `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
  */
@@ -13,6 +13,7 @@ import type {
   CommitRequest,
   Entry,
   KeyChange,
+  Range,
   ReadReply,
   ReadRequest,
   Reply
@@ -25,12 +26,11 @@ import * as Version from "@weft/domain/core/Version"
 import { CellCache } from "./CellCache.ts"
 import type { Database, LogRow } from "./Database.ts"
 import { decodeBatch, LogWriter, type Wanted } from "./logCodec.ts"
+import { LogMarks } from "./LogMarks.ts"
+import { Tail } from "./Tail.ts"
 
 /** Changed keys that a reply names at most; beyond it they are `unknown`. */
 const changedKeysMax = 10_000
-
-/** Batches between two looks at what of the log can go. */
-const trimPeriodBatches = 256
 
 /** Rows of the log fetched in one query. */
 const rowsPerQuery = 256
@@ -47,17 +47,11 @@ const recentLogBytes = 32 * 1024 * 1024
 /** Keeps the log within this many bytes, whatever `recentCommits` would allow. */
 export const logBytesMaxDefault = 256 * 1024 * 1024
 
-/** Where a batch stands. */
-interface Mark {
-  readonly seq: number
-  readonly version: Version.Version
-  readonly bytes: number
-}
-
 export interface Options {
   readonly limits: Limits.Limits
   readonly cacheBytes: number
   readonly logBytesMax: number
+  readonly foldCells: number
 }
 
 export class FileStore implements Apply.View {
@@ -70,13 +64,14 @@ export class FileStore implements Apply.View {
   foreignBatches = 0
   private readonly options: Options
   private readonly cache: CellCache
+  private readonly tail: Tail
+  /** The batch that the table of cells is as of. */
+  private folded = 0
   private readonly writer = new LogWriter()
   private recent: Recent
   private outcomes: Outcomes
-  /** The batches of the log, oldest first, from `marksFrom` on. */
-  private marks: Array<Mark> = []
-  private logBytes = 0
-  private untrimmed = 0
+  private readonly marks = new LogMarks()
+  private hasWritten = false
   /** A transaction of the file was begun and did not end well: the mirror may be ahead of the file. */
   private stale = false
 
@@ -85,6 +80,7 @@ export class FileStore implements Apply.View {
     this.options = options
     this.limits = options.limits
     this.cache = new CellCache(options.cacheBytes)
+    this.tail = new Tail(options.foldCells)
     this.recent = this.recentAfter(Version.none)
     this.outcomes = new Outcomes(this.limits)
     this.reload()
@@ -96,7 +92,7 @@ export class FileStore implements Apply.View {
 
   /** Version before the oldest commit of the log. */
   get floor(): Version.Version {
-    return this.marks[0]!.version
+    return this.marks.first.version
   }
 
   /** The version that the cells in memory are as of; -1 while the mirror has to be read anew. */
@@ -106,18 +102,22 @@ export class FileStore implements Apply.View {
 
   /** Whether the cell of a key, or its absence, is in memory. */
   has(key: Key): boolean {
-    return this.cache.has(key)
+    return this.cache.has(key) || this.tail.has(key)
   }
 
   cell(key: Key): Cell | undefined {
     if (this.cache.has(key)) return this.cache.get(key)
-    const cell = this.database.cell(key)
+    const cell = this.tail.get(key) ?? this.database.cell(key)
     this.cache.set(key, cell)
     return cell
   }
 
   entries(start: Key, end: Key): ReadonlyArray<Entry> {
-    return this.database.entries({ start, end })
+    return this.range({ start, end })
+  }
+
+  private range(range: Range): ReadonlyArray<Entry> {
+    return this.tail.range(range, (rows) => this.database.entries(rows))
   }
 
   changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
@@ -134,12 +134,12 @@ export class FileStore implements Apply.View {
     if (
       !this.stale &&
       ranges.length === 0 &&
-      keys.every((key) => this.cache.has(key)) &&
+      keys.every((key) => this.has(key)) &&
       this.database.lastSeq() === this.seq
     ) {
       return this.reply(
         at,
-        keys.map((key) => this.cache.get(key)),
+        keys.map((key) => this.cell(key)),
         []
       )
     }
@@ -149,7 +149,7 @@ export class FileStore implements Apply.View {
       return this.reply(
         at,
         keys.map((key) => this.cell(key)),
-        ranges.map((range) => this.database.entries(range))
+        ranges.map((range) => this.range(range))
       )
     } finally {
       this.database.rollback()
@@ -174,7 +174,6 @@ export class FileStore implements Apply.View {
       const resolved = new Map(delta.outcomes.filter((o) => o.tookNumber).map((o) => [o.version, o.resolvedBelow]))
       for (const commit of delta.commits) commits.push({ ...commit, resolvedBelow: resolved.get(commit.version) ?? 0 })
       for (const outcome of delta.outcomes) if (!outcome.tookNumber) outcomes.push(outcome)
-      for (const [key, cell] of delta.cells) database.putCell(key, cell)
       this.install(delta)
       isWritten ||= delta.commits.length > 0 || batch.some((request) => request.seal === true)
       return replies
@@ -185,13 +184,57 @@ export class FileStore implements Apply.View {
       this.stale = false
       return replies
     }
-    const body = this.writer.encode({ commits, outcomes })
-    database.appendLog(this.seq + 1, this.version, body)
-    this.mark({ seq: this.seq + 1, version: this.version, body })
-    if (++this.untrimmed >= trimPeriodBatches) this.trim()
+    this.append(this.writer.encode({ commits, outcomes }))
     database.commit()
+    this.hasWritten = true
     this.stale = false
     return replies
+  }
+
+  /** Adds a row to the log, what it changes being installed. */
+  private append(body: Uint8Array): void {
+    const seq = this.seq + 1
+    this.tail.grow(body.length)
+    const first = this.marks.trimmable(this.version - this.limits.recentCommits, this.options.logBytesMax)
+    // What leaves the log has to be in the table.
+    if (this.tail.isFull || (first !== undefined && first > this.folded)) this.fold(seq)
+    const row = { seq, version: this.version, folded: this.folded, body }
+    this.database.appendLog(row)
+    this.mark(row)
+    if (first === undefined) return
+    this.marks.trim(first)
+    this.database.trimLog(first)
+  }
+
+  /** Brings the cells that stand in the log alone into their table; the row `seq` says so. */
+  private fold(seq: number): void {
+    this.database.fold(this.tail.entries())
+    this.tail.clear()
+    this.folded = seq
+  }
+
+  /** Folds what this process left in the log, so that the next opening has less to read, and closes the file. */
+  close(): void {
+    try {
+      if (this.hasWritten && this.tail.size > 0 && !this.stale && this.database.isThere()) this.foldNow()
+    } catch {
+      // Others write, or the disk is full: the next one finds it in the log as well.
+    } finally {
+      this.database.close()
+    }
+  }
+
+  private foldNow(): void {
+    this.database.beginImmediate()
+    try {
+      this.refresh()
+      this.stale = true
+      this.fold(this.seq + 1)
+      this.append(this.writer.encode({ commits: [], outcomes: [] }))
+      this.database.commit()
+    } finally {
+      this.database.rollback()
+    }
   }
 
   /** Reads what other processes wrote. Call it within a transaction of the file, or for a hint alone. */
@@ -223,9 +266,10 @@ export class FileStore implements Apply.View {
 
   private readLog(): void {
     this.cache.clear()
+    this.tail.clear()
+    this.folded = this.database.folded()
     this.outcomes = new Outcomes(this.limits)
-    this.marks = []
-    this.logBytes = 0
+    this.marks.clear()
     const [first] = this.database.logAfter(0, 1)
     this.version = first === undefined ? Version.none : first.version
     this.recent = this.recentAfter(this.version)
@@ -235,8 +279,8 @@ export class FileStore implements Apply.View {
     for (;;) {
       const rows = this.database.logAfter(this.seq, rowsPerQueryAtReload)
       for (const row of rows) {
-        // No cell is in memory that they could change.
-        this.follow(row, row.seq <= beyond ? "ids" : "keys")
+        // What is folded is in no memory that it could change.
+        this.follow(row, row.seq > this.folded ? "cells" : row.seq <= beyond ? "ids" : "keys")
         if (row.seq === beyond) this.recent = this.recentAfter(row.version)
       }
       if (rows.length < rowsPerQueryAtReload) break
@@ -251,8 +295,7 @@ export class FileStore implements Apply.View {
     from: Version.Version,
     limit: number
   ): { readonly records: ReadonlyArray<CommitRecord>; readonly to: Version.Version } {
-    const first = this.marks.findLastIndex((mark) => mark.version <= from)
-    const after = this.marks[Math.max(first, 0)]!.seq
+    const after = this.marks.lastUpTo(from)
     const records: Array<CommitRecord> = []
     let to = from
     for (const row of this.database.logAfter(after, limit)) {
@@ -268,8 +311,8 @@ export class FileStore implements Apply.View {
   raiseEpoch(): void {
     this.database.beginImmediate()
     this.refresh()
-    const version = Version.nextEpoch(this.version)
-    this.database.appendLog(this.seq + 1, version, this.writer.encode({ commits: [], outcomes: [] }))
+    this.version = Version.nextEpoch(this.version)
+    this.append(this.writer.encode({ commits: [], outcomes: [] }))
     this.database.commit()
     this.reload()
   }
@@ -301,7 +344,10 @@ export class FileStore implements Apply.View {
     for (const { atMillis, changes, id, resolvedBelow, version } of commits) {
       this.version = version
       if (wanted === "cells") {
-        for (const { after, key } of changes) if (this.cache.has(key)) this.cache.set(key, after)
+        for (const change of changes) {
+          this.tail.apply(change)
+          if (this.cache.has(change.key)) this.cache.set(change.key, change.after)
+        }
       }
       if (wanted !== "ids") this.recent.push(id, atMillis, wanted === "keys" ? changes : keysOnly(changes))
       this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
@@ -311,6 +357,11 @@ export class FileStore implements Apply.View {
     }
     this.recent.trim()
     this.outcomes.trim()
+    if (wanted === "cells") this.tail.grow(row.body.length)
+    if (row.folded === row.seq && row.seq > this.folded) {
+      this.tail.clear()
+      this.folded = row.seq
+    }
   }
 
   private recentAfter(version: Version.Version): Recent {
@@ -325,7 +376,10 @@ export class FileStore implements Apply.View {
   }
 
   private install(delta: Apply.Delta): void {
-    for (const { atMillis, changes, id } of delta.commits) this.recent.push(id, atMillis, keysOnly(changes))
+    for (const { atMillis, changes, id } of delta.commits) {
+      this.recent.push(id, atMillis, keysOnly(changes))
+      for (const change of changes) if (this.tail.apply(change)) this.database.deleteCell(change.key)
+    }
     for (const [key, cell] of delta.cells) this.cache.set(key, cell)
     this.version = delta.version
     for (const { committed, id, resolvedBelow, tookNumber, version } of delta.outcomes) {
@@ -336,26 +390,9 @@ export class FileStore implements Apply.View {
   }
 
   private mark({ body, seq, version }: LogRow): void {
-    if (seq <= this.seq && this.marks.length > 0) return
+    if (seq <= this.seq) return
     this.seq = seq
     this.marks.push({ seq, version, bytes: body.length })
-    this.logBytes += body.length
-  }
-
-  /** Drops the rows of the log beyond its limits, but never the last. */
-  private trim(): void {
-    this.untrimmed = 0
-    let from = 0
-    while (
-      from < this.marks.length - 1 &&
-      (this.marks[from + 1]!.version < this.version - this.limits.recentCommits ||
-        this.logBytes > this.options.logBytesMax)
-    ) {
-      this.logBytes -= this.marks[from++]!.bytes
-    }
-    if (from === 0) return
-    this.marks = this.marks.slice(from)
-    this.database.trimLog(this.marks[0]!.seq)
   }
 }
 

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as StoreError from "@weft/domain/StoreError"
-import type { Journal } from "./Database.ts"
+import type { Journal } from "./openFile.ts"
 import type { Integrity } from "./maintenance.ts"
 
 export type Task =

@@ -87,13 +87,13 @@ export class Writer {
     return Effect.callback<void>((resume) => {
       if (this.store.version !== from || this.ended !== undefined) return resume(Effect.void)
       const leave = (): void => {
-        if (this.sleepers.delete(wake) && this.sleepers.size === 0) this.wake.awaited = false
+        if (this.sleepers.delete(wake) && this.sleepers.size === 0) this.wake.leave()
       }
       const wake = (): void => {
         leave()
         resume(Effect.void)
       }
-      if (this.sleepers.add(wake).size === 1) this.wake.awaited = true
+      if (this.sleepers.add(wake).size === 1 && this.wake.await()) this.look()
       return Effect.sync(leave)
     })
   }
@@ -106,9 +106,11 @@ export class Writer {
   /** Writes what waits, then closes the file. */
   async close(): Promise<void> {
     while (this.queue.length > 0 && this.ended === undefined) await new Promise((go) => setImmediate(go))
+    const isSound = this.ended === undefined
     this.end(SqliteError.ended(this.store.database.path, "it was closed"))
     this.wake.close()
-    this.store.database.close()
+    if (isSound) this.store.close()
+    else this.store.database.close()
   }
 
   private schedule(): void {

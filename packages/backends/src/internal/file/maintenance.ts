@@ -9,6 +9,7 @@ import * as StoreError from "@weft/domain/StoreError"
 import { Database } from "./Database.ts"
 import { decodeBatch, LogWriter } from "./logCodec.ts"
 import * as Seal from "./seal.ts"
+import { foldCellsDefault, Tail } from "./Tail.ts"
 
 /** What an integrity check found. */
 export interface Integrity {
@@ -51,12 +52,16 @@ export const integrity = (database: Database): Integrity => {
       after = key
       cells++
     }
+    const tail = new Tail(foldCellsDefault)
+    const folded = database.folded()
     for (let seq = 0; damages.length < damagesMax;) {
-      const at = pieces(() => database.one("SELECT min(seq) FROM log WHERE seq > ?", seq)?.[0])
+      const at = pieces(() => database.one("SELECT min(seq) FROM batches WHERE seq > ?", seq)?.[0])
       if (typeof at !== "number") break
       const row = pieces(() => database.logAfter(at - 1, 1)[0])
       if (row !== undefined) {
-        pieces(() => decodeBatch(row.body))
+        const batch = pieces(() => decodeBatch(row.body))
+        if (row.seq > folded)
+          for (const { changes } of batch?.commits ?? []) for (const change of changes) tail.apply(change)
         if (row.version < version)
           note(`the log row ${at} goes back from ${Version.format(version)} to ${Version.format(row.version)}`)
         version = row.version
@@ -64,6 +69,7 @@ export const integrity = (database: Database): Integrity => {
       seq = at
       logRows++
     }
+    cells += tail.unfiled
   } finally {
     database.rollback()
   }
@@ -112,7 +118,8 @@ export const restore = (from: string, to: string): Integrity => {
     const version = Version.make(epoch, 0)
     const seq = copy.lastSeq() + 1
     copy.beginImmediate()
-    copy.appendLog(seq, version, new LogWriter().encode({ commits: [], outcomes: [] }))
+    const body = new LogWriter().encode({ commits: [], outcomes: [] })
+    copy.appendLog({ seq, version, folded: copy.folded(), body })
     copy.commit()
     found = { ...found, version }
   } finally {
@@ -141,7 +148,9 @@ const epochOf = (file: string): number => {
     db = new DatabaseSync(file, { timeout: 0 })
     const mode = Object.values(db.prepare("PRAGMA journal_mode = DELETE").get() ?? {})[0]
     if (mode !== "delete") throw inUse(file)
-    const row = db.prepare("SELECT version FROM log ORDER BY seq DESC LIMIT 1").get()
+    // The log of a file of format 1 has another name.
+    const log = db.prepare("SELECT name FROM sqlite_schema WHERE name IN ('batches', 'log')").get()?.["name"]
+    const row = db.prepare(`SELECT version FROM ${log} ORDER BY seq DESC LIMIT 1`).get()
     return Version.epochOf(Number(row?.["version"] ?? 0))
   } catch (error) {
     if (error instanceof StoreError.StoreError) throw error
