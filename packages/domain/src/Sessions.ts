@@ -18,14 +18,16 @@ import { type Key, prefixEnd } from "./core/Key.ts"
 import { encodePart } from "./core/KeyCodec.ts"
 import { Observation } from "./core/Observation.ts"
 import * as Cells from "./core/SessionCells.ts"
-import { type Engine, makeSession } from "./internal/Engine.ts"
+import type { Engine } from "./internal/Engine.ts"
 import { Fences } from "./internal/Fences.ts"
 import * as Operation from "./internal/Operation.ts"
 import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
 import * as sessionOps from "./internal/sessionOps.ts"
 import type { TxView } from "./internal/TxView.ts"
+import { SessionNames } from "./SessionNames.ts"
 import { Store } from "./Store.ts"
 import type { StoreError } from "./StoreError.ts"
+import { Transaction } from "./Transaction.ts"
 
 /** The session has ended: closed, removed by an observer, or not bumped for a lease. What hung on it was given back. */
 export class SessionLost extends Schema.TaggedError<SessionLost>()("SessionLost", {
@@ -116,7 +118,7 @@ export const make = <Id = Store>(options?: {
   Effect.gen(function* () {
     const store = (options?.store ?? Store) as StoreKey<Id>
     const leaseMillis = Duration.toMillis(Duration.fromInputUnsafe(options?.lease ?? (yield* Lease)))
-    const session = new Live(yield* makeSession)
+    const session = new Live(yield* yield* SessionNames)
     session.sentMillis = yield* monotonicMillis
     yield* Operation.make(store, "session.open", (tx) => sessionOps.open(tx, session.id))
     // Bounded: where the store does not answer, the observers of others close it instead.
@@ -212,10 +214,12 @@ export const renew = <Id>(store: StoreKey<Id>, session: Session): Effect.Effect<
     if (slot?.session === session) slot.session = undefined
   })
 
-const shared = new WeakMap<
-  Engine,
-  { session: Session | undefined; opening: Effect.Effect<Session, StoreError> | undefined }
->()
+interface Shared {
+  session: Session | undefined
+  opening: Effect.Effect<Session, StoreError> | undefined
+}
+
+const shared = new WeakMap<Engine, Shared>()
 
 /** The shared session of a store, where there is one already: what `current` answers then. */
 export const present = (engine: Engine): Effect.Effect<Session> | undefined => {
@@ -228,25 +232,35 @@ export const present = (engine: Engine): Effect.Effect<Session> | undefined => {
  * with the store.
  */
 export const current = <Id>(store: StoreKey<Id>): Effect.Effect<Session, StoreError, Id> =>
-  Effect.gen(function* () {
-    const { engine }: StoreShape = yield* store
-    let slot = shared.get(engine)
-    if (slot === undefined) shared.set(engine, (slot = { session: undefined, opening: undefined }))
-    if (slot.session !== undefined && !slot.session.isLost()) return slot.session
-    const { opening } = slot
-    if (opening !== undefined) return yield* opening
-    const held = slot
-    const result: Deferred.Deferred<Session, StoreError> = Deferred.makeUnsafe()
-    held.opening = Deferred.await(result)
-    const scope = yield* Scope.fork(engine.scope)
-    return yield* make({ store }).pipe(
-      Scope.provide(scope),
-      // It outlives whatever lock it was opened under.
-      Effect.provideService(Fences, []),
-      Effect.onExit((exit) => {
-        held.opening = undefined
-        if (exit._tag === "Success") held.session = exit.value
-        return Deferred.done(result, exit)
+  Effect.flatMap(store, ({ engine }: StoreShape) =>
+    Effect.withFiber((fiber) => {
+      let slot = shared.get(engine)
+      if (slot === undefined) shared.set(engine, (slot = { session: undefined, opening: undefined }))
+      if (slot.session !== undefined && !slot.session.isLost()) return Effect.succeed(slot.session)
+      return (slot.opening ??= opened(engine, store, slot, fiber.context))
+    })
+  )
+
+/** Opens it in the store's scope: whoever asked first may be interrupted, others wait for it too. */
+const opened = <Id>(
+  engine: Engine,
+  store: StoreKey<Id>,
+  slot: Shared,
+  context: Context.Context<never>
+): Effect.Effect<Session, StoreError> => {
+  const result: Deferred.Deferred<Session, StoreError> = Deferred.makeUnsafe()
+  const open = Effect.flatMap(Scope.fork(engine.scope), (scope) => Scope.provide(make({ store }), scope)).pipe(
+    // It outlives whatever lock or transaction it was opened under.
+    Effect.provideService(Fences, []),
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        slot.opening = undefined
+        if (exit._tag === "Success") slot.session = exit.value
+        Deferred.doneUnsafe(result, exit)
       })
     )
-  })
+  )
+  // The context has the store, which is all that it needs.
+  engine.fork(Effect.provideContext(open, Context.omit(Transaction)(context) as Context.Context<Id>))
+  return Deferred.await(result)
+}

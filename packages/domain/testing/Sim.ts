@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { fromRandom, SessionNames } from "../src/SessionNames.ts"
 import { Prng } from "./Prng.ts"
 
 export interface Options {
@@ -67,6 +68,7 @@ export class Sim implements Scheduler.Scheduler {
   /** The program under this scheduler, clock and randomness; fibers that it forks inherit them. */
   provide<A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return program.pipe(
+      Effect.provideService(SessionNames, fromRandom),
       Random.withSeed(this.#seed),
       Effect.provideService(Clock.Clock, this.clock),
       Effect.provideService(Scheduler.Scheduler, this)

@@ -4,12 +4,12 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Backend, SyncLane } from "../Backend.ts"
 import type { CommitId, Outcome } from "../core/Commit.ts"
 import type { Limits } from "../core/Limits.ts"
 import { epochOf, type Version } from "../core/Version.ts"
+import { SessionNames } from "../SessionNames.ts"
 import type { StoreError } from "../StoreError.ts"
 import type { Journal } from "../core/Journal.ts"
 import { AsyncReader } from "./AsyncReader.ts"
@@ -226,15 +226,6 @@ export class Engine {
   }
 }
 
-const sessionAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-/** 22 characters, 132 random bits. */
-export const makeSession: Effect.Effect<string> = Effect.gen(function* () {
-  let session = ""
-  for (let i = 0; i < 22; i++) session += sessionAlphabet[yield* Random.nextIntBetween(0, 64, { halfOpen: true })]!
-  return session
-})
-
 /** Opens an engine in the present scope. It asks the store nothing before the first operation. */
 export const make = (
   backend: Backend["Service"],
@@ -243,7 +234,7 @@ export const make = (
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
-    const session = yield* makeSession
+    const session = yield* yield* SessionNames
     const engine = new Engine(backend, { ...defaultOptions, ...options }, scope, context, session)
     if (engine.pipeline !== undefined) yield* Effect.forkIn(engine.pipeline.run, scope)
     return engine
