@@ -14,6 +14,7 @@ import type { Coordination } from "../src/CoordinationModel.ts"
 import { fifoTests } from "./coordination/fifo.ts"
 import { gatheringTests } from "./coordination/gatherings.ts"
 import { modeTests } from "./coordination/modes.ts"
+import { coordinationInterruptionTests } from "./locks/interruption.ts"
 import { makeKit } from "./locks/kit.ts"
 
 export interface Options {
@@ -32,5 +33,6 @@ export const suite = (name: string, options: Options): void => {
     fifoTests(kit)
     modeTests(kit)
     gatheringTests(kit)
+    coordinationInterruptionTests(kit)
   })
 }

@@ -12,6 +12,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Lock from "../src/LockModel.ts"
 import { badInputTests } from "./locks/badInput.ts"
+import { lockInterruptionTests } from "./locks/interruption.ts"
 import { makeKit } from "./locks/kit.ts"
 import { knownTests } from "./locks/known.ts"
 
@@ -32,5 +33,6 @@ export const suite = (name: string, options: Options): void => {
     knownTests(kit, options)
     beyondTests(kit)
     badInputTests(kit, options)
+    lockInterruptionTests(kit)
   })
 }

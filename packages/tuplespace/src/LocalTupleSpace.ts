@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { isPauseNear, unbroken } from "@weft/domain/internal/unbroken"
 import * as StoreError from "@weft/domain/StoreError"
 import { SpaceTable } from "./core/SpaceTable.ts"
 import type { Entry } from "./core/SpaceTable.ts"
@@ -202,30 +203,28 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     takes: boolean,
     give: (entry: Entry<T>) => A
   ): Effect.Effect<A, StoreError.StoreError> {
-    return Effect.suspend(() => {
-      // What is there is given in one step: no more than a look at the clock needs to come between.
-      if (this.expiringOuts === 0) {
-        const found = this.oldest(template, takes, 0)
-        if (found instanceof StoreError.StoreError) return Effect.fail(found)
-        if (found !== undefined) return Effect.succeed(give(found))
-      }
-      return Effect.map(this.matchInLine(template, takes), give)
+    const look = (now: number) => this.matchNow(template, takes, now, give)
+    // Only a space in which something expires looks at the clock.
+    return Effect.withFiber((fiber) => {
+      if (this.expiringOuts === 0 && !isPauseNear(fiber)) return look(0)
+      return Effect.flatMap(this.now(), (now) => unbroken(Effect.suspend(() => look(now))))
     })
   }
 
   /** The look and the place in line are one step, so that no tuple slips between. */
-  private matchInLine(template: unknown, takes: boolean): Effect.Effect<Entry<T>, StoreError.StoreError> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(this.now(), (now) => {
-        const found = this.oldest(template, takes, now)
-        if (found instanceof StoreError.StoreError) return Effect.fail(found)
-        if (found !== undefined) return Effect.succeed(found)
-        const compiled = this.compiled(template)
-        if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
-        if (this.table.waiting >= this.limits.waitersMax) return Effect.fail(this.tooMany("waitersMax"))
-        return this.await(compiled, template as ReadonlyArray<unknown>, takes, restore)
-      })
-    )
+  private matchNow<A>(
+    template: unknown,
+    takes: boolean,
+    now: number,
+    give: (entry: Entry<T>) => A
+  ): Effect.Effect<A, StoreError.StoreError> {
+    const found = this.oldest(template, takes, now)
+    if (found instanceof StoreError.StoreError) return Effect.fail(found)
+    if (found !== undefined) return Effect.succeed(give(found))
+    const compiled = this.compiled(template)
+    if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
+    if (this.table.waiting >= this.limits.waitersMax) return Effect.fail(this.tooMany("waitersMax"))
+    return Effect.map(this.await(compiled, template as ReadonlyArray<unknown>, takes), give)
   }
 
   /** The oldest match, taken out if it `takes`. */
@@ -241,8 +240,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
   private await(
     template: Compiled,
     shown: ReadonlyArray<unknown>,
-    takes: boolean,
-    restore: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    takes: boolean
   ): Effect.Effect<Entry<T>, StoreError.StoreError> {
     let result: Effect.Effect<Entry<T>, StoreError.StoreError> | undefined
     let delivered: Entry<T> | undefined
@@ -262,7 +260,7 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
       if (result !== undefined) done(result)
       else resume = () => done(result!)
     })
-    return Effect.onExit(restore(wait), (exit) =>
+    return Effect.onExit(wait, (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) return
         this.table.cancel(waiter)
@@ -281,14 +279,15 @@ class LocalTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates> i
     takes: boolean,
     limit?: number
   ): Effect.Effect<ReadonlyArray<Entry<T>>, StoreError.StoreError> {
-    return Effect.flatMap(this.now(), (now) => {
+    const look = (now: number): Effect.Effect<ReadonlyArray<Entry<T>>, StoreError.StoreError> => {
       const compiled = this.compiled(template)
       if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
       const found = this.attempt(() => this.table.findAll(compiled, now, limit))
       if (found instanceof StoreError.StoreError) return Effect.fail(found)
       if (takes) for (const entry of found) this.table.remove(entry)
       return Effect.succeed(found)
-    })
+    }
+    return Effect.flatMap(this.now(), (now) => unbroken(Effect.suspend(() => look(now))))
   }
 
   private move(

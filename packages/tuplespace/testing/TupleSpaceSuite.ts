@@ -9,6 +9,7 @@
 import { describe } from "@effect/vitest"
 import { beyondTests } from "./tuples/beyond.ts"
 import { boundTests } from "./tuples/bounds.ts"
+import { interruptionTests } from "./tuples/interruption.ts"
 import { makeKit, type Options } from "./tuples/kit.ts"
 import { knownTests, workerTests } from "./tuples/known.ts"
 import { ruleTests } from "./tuples/rules.ts"
@@ -25,6 +26,7 @@ export const suite = (name: string, options: Options): void => {
     workerTests(kit)
     beyondTests(kit)
     boundTests(kit)
+    interruptionTests(kit)
   })
 }
 

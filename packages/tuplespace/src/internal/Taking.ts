@@ -12,6 +12,7 @@ import { encodePart, stampBytes } from "@weft/domain/core/KeyCodec"
 import type { StoreShape } from "@weft/domain/internal/StoreShape"
 import { retry } from "@weft/domain/internal/TxView"
 import { dropped, unfenced } from "@weft/domain/internal/HeldRecord"
+import { unbroken } from "@weft/domain/internal/unbroken"
 import { versionedOf } from "@weft/domain/internal/versioned"
 import * as Sessions from "@weft/domain/Sessions"
 import * as StoreError from "@weft/domain/StoreError"
@@ -75,7 +76,7 @@ const kept = <T extends ReadonlyArray<unknown>>(
   taken: Taken<T>,
   restore: Restore
 ): Run<Taken<T>> =>
-  Effect.flatMap(Effect.exit(restore(Effect.void)), (exit) =>
+  Effect.flatMap(unbroken(Effect.exit(restore(Effect.void))), (exit) =>
     Exit.isSuccess(exit)
       ? Effect.succeed(taken)
       : Effect.andThen(
