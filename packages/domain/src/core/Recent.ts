@@ -83,6 +83,18 @@ export class Recent {
     for (let c = 0; c < changes.length; c++) if (changes[c]!.after === undefined) this.pushDeletion(changes[c]!.key)
   }
 
+  /** As `push`, of a commit whose keys alone are of interest: `deleted` knows nothing of it. */
+  pushKeys(id: CommitId, atMillis: number, changes: ReadonlyArray<KeyChange>): void {
+    const only = changes.length === 1 ? changes[0]!.key : undefined
+    let bytes = 0
+    for (let c = 0; c < changes.length; c++) bytes += changes[c]!.key.length
+    const i = this.claim(id, atMillis, bytes)
+    this.keys[i] = only
+    this.before[i] = undefined
+    this.after[i] = undefined
+    this.many[i] = only === undefined ? changes.map(({ key }) => ({ key })) : undefined
+  }
+
   private pushDeletion(key: Key): void {
     this.deletedKeys.push(key)
     this.deletedAt.push(this.version)

@@ -12,7 +12,6 @@ import type {
   CommitRecord,
   CommitRequest,
   Entry,
-  KeyChange,
   Range,
   ReadReply,
   ReadRequest,
@@ -166,14 +165,11 @@ export class FileStore implements Apply.View {
     database.beginImmediate()
     this.refresh()
     this.stale = true
-    const commits: Array<CommitRecord & { readonly resolvedBelow: number }> = []
-    const outcomes: Array<Apply.OutcomeRecord> = []
+    const deltas: Array<Apply.Delta> = []
     let isWritten = false
     const replies = batches.map((batch) => {
       const { delta, replies } = Apply.apply(this, batch)
-      const resolved = new Map(delta.outcomes.filter((o) => o.tookNumber).map((o) => [o.version, o.resolvedBelow]))
-      for (const commit of delta.commits) commits.push({ ...commit, resolvedBelow: resolved.get(commit.version) ?? 0 })
-      for (const outcome of delta.outcomes) if (!outcome.tookNumber) outcomes.push(outcome)
+      deltas.push(delta)
       this.install(delta)
       isWritten ||= delta.commits.length > 0 || batch.some((request) => request.seal === true)
       return replies
@@ -184,7 +180,7 @@ export class FileStore implements Apply.View {
       this.stale = false
       return replies
     }
-    this.append(this.writer.encode({ commits, outcomes }))
+    this.append(this.writer.encode(deltas))
     database.commit()
     this.hasWritten = true
     this.stale = false
@@ -230,7 +226,7 @@ export class FileStore implements Apply.View {
       this.refresh()
       this.stale = true
       this.fold(this.seq + 1)
-      this.append(this.writer.encode({ commits: [], outcomes: [] }))
+      this.append(this.writer.encode([]))
       this.database.commit()
     } finally {
       this.database.rollback()
@@ -312,7 +308,7 @@ export class FileStore implements Apply.View {
     this.database.beginImmediate()
     this.refresh()
     this.version = Version.nextEpoch(this.version)
-    this.append(this.writer.encode({ commits: [], outcomes: [] }))
+    this.append(this.writer.encode([]))
     this.database.commit()
     this.reload()
   }
@@ -349,7 +345,7 @@ export class FileStore implements Apply.View {
           if (this.cache.has(change.key)) this.cache.set(change.key, change.after)
         }
       }
-      if (wanted !== "ids") this.recent.push(id, atMillis, wanted === "keys" ? changes : keysOnly(changes))
+      if (wanted !== "ids") this.recent.pushKeys(id, atMillis, changes)
       this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
     }
     for (const { committed, id, resolvedBelow, version } of outcomes) {
@@ -377,7 +373,7 @@ export class FileStore implements Apply.View {
 
   private install(delta: Apply.Delta): void {
     for (const { atMillis, changes, id } of delta.commits) {
-      this.recent.push(id, atMillis, keysOnly(changes))
+      this.recent.pushKeys(id, atMillis, changes)
       for (const change of changes) if (this.tail.apply(change)) this.database.deleteCell(change.key)
     }
     for (const [key, cell] of delta.cells) this.cache.set(key, cell)
@@ -395,5 +391,3 @@ export class FileStore implements Apply.View {
     this.marks.push({ seq, version, bytes: body.length })
   }
 }
-
-const keysOnly = (changes: ReadonlyArray<KeyChange>): ReadonlyArray<KeyChange> => changes.map(({ key }) => ({ key }))

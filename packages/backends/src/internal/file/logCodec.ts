@@ -8,7 +8,7 @@
  */
 import { Value } from "@weft/domain/core/Value"
 import type { CommitRecord, KeyChange } from "@weft/domain/core/Commit"
-import type { OutcomeRecord } from "@weft/domain/core/Apply"
+import type { Delta, OutcomeRecord } from "@weft/domain/core/Apply"
 
 /** What a row of the log holds. */
 export interface Batch {
@@ -24,29 +24,47 @@ export class LogWriter {
   private bytes = Buffer.allocUnsafe(64 * 1024)
   private at = 0
 
-  /** The row; a view that is valid until the next call. */
-  encode(batch: Batch): Uint8Array {
+  /** The row of what was done, in order; a view that is valid until the next call. */
+  encode(deltas: ReadonlyArray<Pick<Delta, "commits" | "outcomes">>): Uint8Array {
     this.at = 0
     this.u8(formatByte)
-    this.u32(batch.commits.length)
-    for (const { atMillis, changes, id, resolvedBelow, version } of batch.commits) {
-      this.f64(version)
-      this.f64(atMillis)
-      this.session(id.session)
-      this.f64(id.sequence)
-      this.f64(resolvedBelow)
-      this.u32(changes.length)
-      for (const change of changes) this.change(change)
+    let commitCount = 0
+    let outcomeCount = 0
+    for (const { commits, outcomes } of deltas) {
+      commitCount += commits.length
+      outcomeCount += outcomes.length - commits.length
     }
-    this.u32(batch.outcomes.length)
-    for (const { committed, id, resolvedBelow, version } of batch.outcomes) {
-      this.session(id.session)
-      this.f64(id.sequence)
-      this.f64(resolvedBelow)
-      this.u8(committed ? 1 : 0)
-      this.f64(version)
+    this.u32(commitCount)
+    for (const { commits, outcomes } of deltas) {
+      let next = 0
+      // Each commit has an outcome that took its number, in the same order.
+      for (const { resolvedBelow, tookNumber } of outcomes) {
+        if (tookNumber) this.commit(commits[next++]!, resolvedBelow)
+      }
+    }
+    this.u32(outcomeCount)
+    for (const { outcomes } of deltas) {
+      for (const outcome of outcomes) if (!outcome.tookNumber) this.outcome(outcome)
     }
     return this.bytes.subarray(0, this.at)
+  }
+
+  private commit({ atMillis, changes, id, version }: CommitRecord, resolvedBelow: number): void {
+    this.f64(version)
+    this.f64(atMillis)
+    this.session(id.session)
+    this.f64(id.sequence)
+    this.f64(resolvedBelow)
+    this.u32(changes.length)
+    for (const change of changes) this.change(change)
+  }
+
+  private outcome({ committed, id, resolvedBelow, version }: OutcomeRecord): void {
+    this.session(id.session)
+    this.f64(id.sequence)
+    this.f64(resolvedBelow)
+    this.u8(committed ? 1 : 0)
+    this.f64(version)
   }
 
   private change({ after, before, key }: KeyChange): void {

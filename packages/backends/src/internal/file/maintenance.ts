@@ -118,7 +118,7 @@ export const restore = (from: string, to: string): Integrity => {
     const version = Version.make(epoch, 0)
     const seq = copy.lastSeq() + 1
     copy.beginImmediate()
-    const body = new LogWriter().encode({ commits: [], outcomes: [] })
+    const body = new LogWriter().encode([])
     copy.appendLog({ seq, version, folded: copy.folded(), body })
     copy.commit()
     found = { ...found, version }
