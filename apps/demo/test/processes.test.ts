@@ -122,7 +122,7 @@ describe("processes on one file", () => {
           const { code, signal: by, stderr } = await start(args, interrupting(store, signal, after))
           // It had done its work before it was hit, or there was nothing left to do.
           if (code === 0) {
-            for (const end of ["", "-wal", "-shm", "-wake", "-sums"]) rmSync(store + end, { force: true })
+            for (const end of ["", "-wal", "-shm", "-wake", "-turn", "-sums"]) rmSync(store + end, { force: true })
             continue
           }
           hit += 1

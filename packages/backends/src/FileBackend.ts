@@ -34,7 +34,7 @@ import * as SqliteError from "./internal/file/sqliteError.ts"
 export type { Integrity } from "./internal/file/maintenance.ts"
 
 export interface Options {
-  /** The file; its directory must exist. Beside it stand `-wal`, `-shm` and `-wake`. */
+  /** The file; its directory must exist. Beside it stand `-wal`, `-shm`, `-wake` and `-turn`. */
   readonly path: string
   /**
    * `"wal"` (the default): fastest, but all processes must be on one machine. `"rollback"`: for file systems over a
@@ -97,8 +97,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     commit: (requests) => commit(writer, requests),
     changes: (request) => changes(store, writer, request),
     outcome: (id) => outcome(store, writer, id),
+    hasTurn: () => writer.hasTurn,
     mirror: {
-      version: () => (writer.isAlone ? store.mirrored : -1),
+      version: () => (writer.isCurrent ? store.mirrored : -1),
       has: (key) => store.has(key),
       cell: (key) => store.cell(key)
     }

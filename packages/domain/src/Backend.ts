@@ -96,5 +96,10 @@ export class Backend extends Context.Service<
     readonly outcome: (id: CommitId) => Effect.Effect<Outcome, StoreError>
     readonly sync?: SyncLane | undefined
     readonly mirror?: Mirror | undefined
+    /**
+     * Optional, where the store lets its processes write one after the other: whether it is this one's turn now. Then what
+     * was lost to others is tried again at once, while it cannot be lost once more.
+     */
+    readonly hasTurn?: (() => boolean) | undefined
   }
 >()("@weft/domain/Backend") {}

@@ -37,7 +37,7 @@ export const parse = (log: string, directory: string): ReadonlyArray<Operation> 
   const open = new Map<string, string>()
   const positions = new Map<string, number>()
   const isOurs = (file: string): boolean =>
-    path.dirname(file) === directory && !file.endsWith("-shm") && !file.endsWith("-wake")
+    path.dirname(file) === directory && !file.endsWith("-shm") && !/-(wake|turn)$/.test(file)
   for (const raw of fs.readFileSync(log, "latin1").split("\n")) {
     const [, pid, rest] = /^(\d+) +(.*)$/.exec(raw) ?? []
     if (pid === undefined || rest === undefined) continue

@@ -29,6 +29,12 @@ const guardAfterWide = 2
 /** Attempts lost to other processes after which they are made to wait by a turn cell. */
 const ticketAfter = 2
 
+/**
+ * Age of the first of these losses from which on this is done where the store gives processes their turns: a short
+ * transaction commits in the next one, and whoever has lost for this long does not fit in one. In milliseconds.
+ */
+const ticketMillis = 100
+
 export const lost = (transacting: Transacting, attempt: Attempt): Effect.Effect<void, any> =>
   Effect.suspend(() => {
     const stale: Stale = attempt.stale ?? { keys: [], ranges: [], local: true }
@@ -43,7 +49,7 @@ export const lost = (transacting: Transacting, attempt: Attempt): Effect.Effect<
     }
     engine.metrics.conflict(stale.keys, stale.local)
     const policy = transacting.options.retry
-    const after = policy === undefined ? backOff(stale, losses) : step(transacting, losses, stale)
+    const after = policy === undefined ? backOff(transacting, stale, losses) : step(transacting, losses, stale)
     transacting.number++
     transacting.reason = "conflict"
     const next = Effect.suspend(() => goAhead(transacting, attempt, losses, stale))
@@ -61,7 +67,7 @@ const goAhead = (
   const footprint = transacting.widen(attempt.journal)
   const lostCount = losses.local + losses.foreign
   const isWide = losses.keys.size > turnKeysMax
-  const isForeign = losses.foreign >= ticketAfter && options.escalate !== false
+  const isForeign = losses.foreign >= ticketAfter && options.escalate !== false && isLate(transacting, losses)
   if (!isForeign && lostCount < (isWide ? guardAfterWide : guardAfter)) return takeTurns(transacting, losses, stale)
   transacting.releaseTurns()
   transacting.isGuarded = true
@@ -75,6 +81,10 @@ const goAhead = (
   }
   return Effect.andThen(guarded, enter(transacting, footprint))
 }
+
+const isLate = (transacting: Transacting, { startMillis }: Losses): boolean =>
+  transacting.engine.backend.hasTurn === undefined ||
+  transacting.clock().currentTimeMillisUnsafe() - startMillis >= ticketMillis
 
 const enter = (transacting: Transacting, footprint: Footprint): Effect.Effect<void, StoreError> =>
   Effect.map(transacting.engine.tickets.enter(footprint), (ticket) => {
@@ -98,9 +108,9 @@ const makeLosses = (transacting: Transacting): Losses => ({
   step: undefined
 })
 
-/** The default policy: no delay after a local loss, jittered exponential after a foreign one. */
-const backOff = (stale: Stale, losses: Losses): Effect.Effect<void> | undefined => {
-  if (stale.local) return undefined
+/** The default policy: no delay after a local loss or in this process's turn, jittered exponential after a foreign one. */
+const backOff = (transacting: Transacting, stale: Stale, losses: Losses): Effect.Effect<void> | undefined => {
+  if (stale.local || transacting.engine.backend.hasTurn?.() === true) return undefined
   const millis = Math.min(backOffFirstMillis * 2 ** (losses.foreign - 1), backOffMaxMillis)
   return Effect.flatMap(Random.next, (random) => Effect.sleep(millis * (0.5 + random)))
 }

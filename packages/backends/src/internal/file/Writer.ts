@@ -1,10 +1,8 @@
 /**
  * Who writes when: commits that arrive in one turn of the event loop share a transaction of the file, and processes take
- * turns. SQLite's own busy handler sleeps on this thread and starves, so waiting for the lock is a timer here.
- *
- * Between processes: a process commits for a *tenure*, then stands aside until it has seen a commit of another one, or a
- * short while. Waiters that polled faster than about a millisecond would steal every gap and leave nothing but conflicts.
+ * turns (`Tenure.ts`). SQLite's own busy handler sleeps on this thread and starves, so waiting for the lock is a timer here.
  */
+import { randomInt } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import * as Effect from "effect/Effect"
 import type { CommitRequest, Reply } from "@weft/domain/core/Commit"
@@ -12,13 +10,8 @@ import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
 import type { FileStore } from "./FileStore.ts"
 import * as SqliteError from "./sqliteError.ts"
+import { Tenure } from "./Tenure.ts"
 import { Wake } from "./Wake.ts"
-
-/** Commits of one process in a row before it lets others go first, in milliseconds. */
-export const tenureMillis = 4
-
-/** Longest time to stand aside for a commit of another process, in milliseconds. */
-export const asideMillis = 3
 
 /** Time between two tries for the file's lock, in milliseconds. */
 export const lockRetryMillis = 1
@@ -28,6 +21,9 @@ export const lockWarnMillis = 1000
 
 /** A process that was met this recently counts as there, in milliseconds. */
 const companyMillis = 250
+
+/** Turns of the event loop with nothing to write after which a turn is given back: more than an attempt takes to come again. */
+const idleTurns = 16
 
 /** Requests that share one transaction of the file, at most: bounds how long the event loop stands still. */
 const requestsPerTransaction = 2048
@@ -48,13 +44,13 @@ export class Writer {
   private readonly store: FileStore
   private readonly wake: Wake
   private queue: Array<Waiting> = []
-  private scheduled: NodeJS.Immediate | NodeJS.Timeout | undefined
+  private scheduled: NodeJS.Immediate | undefined
+  private timer: NodeJS.Timeout | undefined
   private readonly sleepers = new Set<() => void>()
-  private tenureSince = 0
+  private readonly tenure: Tenure
+  private isWatchedIdle = false
   private metAt = -Infinity
   private foreignNoticed = 0
-  private foreignSeen = 0
-  private asideUntil = 0
 
   /** Since when the file's lock has been another process's whenever it was tried, and whether that was told. */
   private lockedSince = 0
@@ -64,15 +60,21 @@ export class Writer {
   constructor(store: FileStore, pollMillis: number, warn: (message: string) => void) {
     this.store = store
     this.warn = warn
-    this.wake = new Wake(store.database.path, pollMillis, () => this.look())
+    this.wake = new Wake(store.database.path, pollMillis, { changed: () => this.look(), turned: () => this.turned() })
+    this.tenure = new Tenure(this.wake, randomInt(1, 2 ** 32))
   }
 
   /**
-   * Whether no other process was met lately. Then what is in memory is most likely the present; in company it seldom is, and
-   * who built on it would lose.
+   * Whether what is in memory is most likely the present: no other process was met lately, or this one has the turn. In
+   * company it seldom is, and who built on it would lose.
    */
-  get isAlone(): boolean {
-    return this.ended === undefined && performance.now() - this.metAt > companyMillis
+  get isCurrent(): boolean {
+    return this.ended === undefined && (this.tenure.holds || performance.now() - this.metAt > companyMillis)
+  }
+
+  /** Whether this process may write now while others wait. */
+  get hasTurn(): boolean {
+    return this.tenure.holds
   }
 
   submit(requests: ReadonlyArray<CommitRequest>, answer: Answer): void {
@@ -108,12 +110,15 @@ export class Writer {
     while (this.queue.length > 0 && this.ended === undefined) await new Promise((go) => setImmediate(go))
     const isSound = this.ended === undefined
     this.end(SqliteError.ended(this.store.database.path, "it was closed"))
+    this.tenure.close()
     this.wake.close()
     if (isSound) this.store.close()
     else this.store.database.close()
   }
 
   private schedule(): void {
+    // Who waits for the turn waits on a timer, with all that comes meanwhile.
+    if (this.timer !== undefined) return
     this.scheduled ??= setImmediate(() => {
       this.scheduled = undefined
       this.flush()
@@ -121,8 +126,8 @@ export class Writer {
   }
 
   private later(millis: number): void {
-    this.scheduled ??= setTimeout(() => {
-      this.scheduled = undefined
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
       this.flush()
     }, millis)
   }
@@ -131,14 +136,21 @@ export class Writer {
     if (this.ended !== undefined) return
     if (this.store.database.isCheckpointDue) {
       this.checkpoint()
-      if (this.queue.length > 0) this.schedule()
-      return
+      return this.goOn()
     }
     if (this.queue.length === 0) return
-    const now = performance.now()
-    if (this.mustStandAside(now)) return this.later(lockRetryMillis)
+    const before = performance.now()
+    const millis = this.tenure.wait(before, before - this.metAt < companyMillis)
+    if (millis > 0) {
+      this.wake.awaitTurns()
+      this.later(millis)
+      // What is followed now need not be followed when the turn comes. With a rollback journal readers hold writers up.
+      if (this.store.database.journal === "wal") this.look()
+      return
+    }
     if (!this.store.database.isThere()) return this.end(vanished(this.store.database.path))
     const batches = this.next()
+    const ownBefore = this.store.seq - this.store.foreignBatches
     let replies: ReadonlyArray<ReadonlyArray<Reply>>
     try {
       replies = this.store.commit(batches.map(({ requests }) => requests))
@@ -147,10 +159,40 @@ export class Writer {
     }
     this.wake.touch()
     this.lockedSince = 0
-    this.meet(now)
+    const now = performance.now()
+    this.notice(now)
+    this.tenure.had(now, this.store.seq - this.store.foreignBatches > ownBefore)
     for (let i = 0; i < batches.length; i++) batches[i]!.answer(replies[i]!)
     this.rouse()
+    this.goOn()
+  }
+
+  private goOn(): void {
     if (this.queue.length > 0 || this.store.database.isCheckpointDue) this.schedule()
+    else this.watchIdle()
+  }
+
+  /** A turn was handed over: who waits on a timer looks whether it is his. */
+  private turned(): void {
+    if (this.timer === undefined || this.queue.length === 0) return
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.flush()
+  }
+
+  /** Gives the turn back when nothing comes for a few turns of the event loop. */
+  private watchIdle(): void {
+    if (!this.tenure.isTaken || this.isWatchedIdle) return
+    this.isWatchedIdle = true
+    let turns = 0
+    const next = (): void => {
+      if (this.ended !== undefined || !this.tenure.isTaken) return void (this.isWatchedIdle = false)
+      turns = this.queue.length > 0 ? 0 : turns + 1
+      if (turns < idleTurns) return void setImmediate(next)
+      this.isWatchedIdle = false
+      this.tenure.idle()
+    }
+    setImmediate(next)
   }
 
   /** In a turn of its own: nobody's commit waits for it, and what was acknowledged is safe whatever comes of it. */
@@ -189,13 +231,14 @@ export class Writer {
     if (severity === "busy") {
       this.queue.unshift(...batches)
       this.metAt = performance.now()
+      this.tenure.refused()
       this.noticeWait(this.metAt)
       return this.later(lockRetryMillis)
     }
     if (severity === "fatal") return this.perish(batches, error)
     const refusal = SqliteError.describe(database.path, "at a commit", error)
     for (const { answer } of batches) answer(refusal)
-    if (this.queue.length > 0) this.schedule()
+    this.goOn()
   }
 
   private noticeWait(now: number): void {
@@ -236,38 +279,10 @@ export class Writer {
     this.rouse()
   }
 
-  /** After a commit: one of another process that came before it begins a tenure. */
-  private meet(now: number): void {
-    this.notice(now)
-    if (this.store.foreignBatches !== this.foreignSeen) {
-      this.foreignSeen = this.store.foreignBatches
-      this.tenureSince = now
-    }
-  }
-
   private notice(now: number): void {
     if (this.store.foreignBatches === this.foreignNoticed) return
     this.foreignNoticed = this.store.foreignBatches
     this.metAt = now
-  }
-
-  /** Whether this process has had its tenure and another one is there that may want the lock. */
-  private mustStandAside(now: number): boolean {
-    if (now - this.metAt > companyMillis) {
-      this.tenureSince = now
-      return false
-    }
-    if (this.asideUntil > 0) {
-      this.look()
-      if (this.store.foreignBatches === this.foreignSeen && now < this.asideUntil) return true
-      this.meet(now)
-      this.asideUntil = 0
-      this.tenureSince = now
-      return false
-    }
-    if (now - this.tenureSince < tenureMillis) return false
-    this.asideUntil = now + asideMillis
-    return true
   }
 
   /** Catches up with other processes, and wakes who waits for them. */
