@@ -43,7 +43,7 @@ export class Value {
   }
 
   /**
-   * A text whose bytes are not made yet: they are the header (`headerOf` its schema) and one byte for each of its
+   * A text whose bytes are not made yet: they are the header (`writeTextHeader`) and one byte for each of its
    * characters. Who writes it elsewhere need not make them. `undefined`: ask for `bytes`.
    */
   get ascii(): { readonly text: string; readonly schema: number } | undefined {

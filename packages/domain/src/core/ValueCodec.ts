@@ -37,6 +37,13 @@ const header = (bytes: Uint8Array, codec: number, schema: number): Uint8Array =>
   return bytes
 }
 
+/** The header of a text's bytes, written at `at`; its own bytes follow (`Value.ascii`). */
+export const writeTextHeader = (bytes: Uint8Array, at: number, schema: number): void => {
+  bytes[at] = codecBytes.string
+  bytes[at + 1] = schema >> 8
+  bytes[at + 2] = schema & 255
+}
+
 /** A header before a body that is copied, so that no arena is shared or held. */
 export const withHeader = (codec: number, schema: number, body: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(headerBytes + body.length)

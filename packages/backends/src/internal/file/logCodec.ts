@@ -7,6 +7,7 @@
  * sequence, resolvedBelow, committed (u8), version. Numbers without a width are float64, which safe integers fit exactly.
  */
 import { Value } from "@weft/domain/core/Value"
+import { headerBytes, writeTextHeader } from "@weft/domain/core/ValueCodec"
 import type { CommitRecord, KeyChange } from "@weft/domain/core/Commit"
 import type { Delta, OutcomeRecord } from "@weft/domain/core/Apply"
 
@@ -19,9 +20,13 @@ export interface Batch {
 
 const formatByte = 1
 
+/** Characters up to which a loop writes a text faster than a call of Buffer. */
+const loopMax = 48
+
 /** Grows by doubling; one for all rows of a store, as a batch is encoded in one go. */
 export class LogWriter {
   private bytes = Buffer.allocUnsafe(64 * 1024)
+  private view = viewOf(this.bytes)
   private at = 0
 
   /** The row of what was done, in order; a view that is valid until the next call. */
@@ -69,14 +74,15 @@ export class LogWriter {
 
   private change({ after, before, key }: KeyChange): void {
     this.room(key.length + 32)
-    this.at = this.bytes.writeUInt16BE(key.length, this.at)
-    this.at += this.bytes.write(key, this.at, "latin1")
+    this.view.setUint16(this.at, key.length)
+    this.at += 2
+    this.latin1(key)
     this.u8((before === undefined ? 0 : 1) | (after === undefined ? 0 : 2))
     if (before !== undefined) {
       this.f64(before.version)
-      this.blob(before.value.bytes)
+      this.value(before.value)
     }
-    if (after !== undefined) this.blob(after.value.bytes)
+    if (after !== undefined) this.value(after.value)
   }
 
   private room(more: number): void {
@@ -84,6 +90,7 @@ export class LogWriter {
     const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.at + more))
     this.bytes.copy(grown, 0, 0, this.at)
     this.bytes = grown
+    this.view = viewOf(grown)
   }
 
   private u8(n: number): void {
@@ -93,27 +100,47 @@ export class LogWriter {
 
   private u32(n: number): void {
     this.room(4)
-    this.at = this.bytes.writeUInt32BE(n, this.at)
+    this.view.setUint32(this.at, n)
+    this.at += 4
   }
 
   private f64(n: number): void {
     this.room(8)
-    this.at = this.bytes.writeDoubleBE(n, this.at)
+    this.view.setFloat64(this.at, n)
+    this.at += 8
   }
 
   private session(name: string): void {
     this.room(name.length + 1)
     this.bytes[this.at++] = name.length
-    this.at += this.bytes.write(name, this.at, "latin1")
+    this.latin1(name)
   }
 
-  private blob(bytes: Uint8Array): void {
-    this.u32(bytes.length)
-    this.room(bytes.length)
-    this.bytes.set(bytes, this.at)
-    this.at += bytes.length
+  /** Into room that was made. */
+  private latin1(text: string): void {
+    if (text.length > loopMax) this.bytes.write(text, this.at, "latin1")
+    else for (let i = 0; i < text.length; i++) this.bytes[this.at + i] = text.charCodeAt(i)
+    this.at += text.length
+  }
+
+  private value(value: Value): void {
+    const { size } = value
+    this.u32(size)
+    this.room(size)
+    const { ascii } = value
+    if (ascii === undefined) {
+      this.bytes.set(value.bytes, this.at)
+      this.at += size
+      return
+    }
+    writeTextHeader(this.bytes, this.at, ascii.schema)
+    this.at += headerBytes
+    this.latin1(ascii.text)
   }
 }
+
+const viewOf = ({ buffer, byteLength, byteOffset }: Uint8Array): DataView =>
+  new DataView(buffer, byteOffset, byteLength)
 
 /** What of a row is wanted: whole cells, keys alone, or only what became of which id; each costs a fraction of the one before. */
 export type Wanted = "cells" | "keys" | "ids"
