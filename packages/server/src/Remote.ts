@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import { NamespaceMismatch } from "@weft/domain/internal/defects"
-import { CommitUnknown, make as storeError, StoreError, Unavailable } from "@weft/domain/StoreError"
+import { CommitUnknown, LimitExceeded, make as storeError, StoreError, Unavailable } from "@weft/domain/StoreError"
 import { Transaction } from "@weft/domain/Transaction"
 import type { Mode } from "./internal/call.ts"
 import { type CallId, rememberedMillis, toHeaders } from "./internal/callMemory.ts"
@@ -28,7 +28,15 @@ export interface RemoteOptions {
    * as long as this.
    */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * Calls, waits and feeds of this connection that may be under way at once, those that are asked again included. The next one
+   * fails with `LimitExceeded` and is not sent. Default 10,000: a server that is away fills no memory.
+   */
+  readonly callsMax?: number | undefined
 }
+
+/** Calls under way unless said otherwise. */
+export const callsMaxDefault = 10_000
 
 export interface RemoteShape {
   readonly call: (tag: string, mode: Mode, payload: unknown) => Effect.Effect<any, StoreError>
@@ -83,6 +91,21 @@ export const make = (
       options?: { readonly headers?: Record<string, string> }
     ) => any
     const ids = new Ids()
+    const max = options.callsMax ?? callsMaxDefault
+    let underWay = 0
+    const entered = (tag: string) =>
+      Effect.suspend(() => {
+        if (underWay >= max) return Effect.fail(tooMany(tag, max))
+        underWay++
+        return Effect.void
+      })
+    const left = Effect.sync(() => void underWay--)
+    const counted = <A>(tag: string, self: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+      Effect.acquireUseRelease(
+        entered(tag),
+        () => self,
+        () => left
+      )
 
     /** Asks until there is an answer or the time is over. A server that is shut down interrupts the calls it works on. */
     const ask = (tag: string, payload: unknown, headers: Record<string, string>, millis: number) =>
@@ -118,14 +141,20 @@ export const make = (
       call: (tag, mode, payload) =>
         Effect.andThen(
           outsideOfTransactions(tag),
-          mode === "write"
-            ? write(tag, payload)
-            : again(tag, payload, mode === "wait" ? Number.POSITIVE_INFINITY : timeoutMillis)
+          counted(
+            tag,
+            mode === "write"
+              ? write(tag, payload)
+              : again(tag, payload, mode === "wait" ? Number.POSITIVE_INFINITY : timeoutMillis)
+          )
         ),
       feed: (tag, payload) =>
         Stream.unwrap(
           Effect.as(
-            outsideOfTransactions(tag),
+            Effect.andThen(
+              outsideOfTransactions(tag),
+              Effect.acquireRelease(entered(tag), () => left)
+            ),
             (send(tag, payload) as Stream.Stream<unknown, unknown>).pipe(
               Stream.catchCause((cause) =>
                 isAnswer(cause)
@@ -140,6 +169,16 @@ export const make = (
 
 const isFailure = (result: unknown): result is { readonly answer: Cause.Cause<StoreError> } =>
   typeof result === "object" && result !== null && "answer" in result && Cause.isCause(result.answer)
+
+const tooMany = (tag: string, max: number): StoreError =>
+  storeError(
+    new LimitExceeded({
+      message: `${tag} was not sent: ${max} calls of this connection are under way already (callsMax), perhaps because the server does not answer. Nothing was changed; wait for some of them, or give the connection a larger limit`,
+      limit: "callsMax",
+      max,
+      actual: max + 1
+    })
+  )
 
 const unavailable = (tag: string, loss: string): StoreError =>
   storeError(new Unavailable({ message: `${tag} was not answered: ${loss}. Nothing was changed; try again later` }))

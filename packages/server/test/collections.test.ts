@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as RpcClient from "effect/rpc/RpcClient"
 import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
-import { DCounter, DMap, DQueue, DRef, DStruct, Store, Tx } from "@weft/domain"
+import { DCounter, DMap, DQueue, DRef, DStruct, Store, type StoreError, Tx } from "@weft/domain"
 import * as MemoryBackend from "@weft/domain/MemoryBackend"
 import { CollectionSuite, Prng } from "@weft/domain/testing"
 import * as Collections from "../src/Collections.ts"
@@ -42,12 +42,13 @@ const connected = <A, E>(
     readonly swallowAnswers: () => void
     readonly port: number
   }) => Effect.Effect<A, E, Collections.Remote | Store>,
-  options: { readonly format?: Format; readonly timeout?: number } = {}
+  options: { readonly format?: Format; readonly timeout?: number; readonly callsMax?: number } = {}
 ) =>
   Effect.gen(function* () {
     const port = yield* serve(group, handlers, options.format)
     const between = yield* proxy(() => port)
-    const remote = Collections.layerRemote(collections, { ...quick, timeout: options.timeout ?? 60_000 }).pipe(
+    const { callsMax, timeout = 60_000 } = options
+    const remote = Collections.layerRemote(collections, { ...quick, timeout, callsMax }).pipe(
       Layer.provide(protocol(between.port, options.format))
     )
     return yield* Effect.provide(run({ ...between, port }), remote)
@@ -233,6 +234,29 @@ describe("once, whatever is lost", () => {
 })
 
 describe("errors say what happened", () => {
+  it("one call too many under way is refused and not sent; those under way go on, and make room", () =>
+    connected(
+      () =>
+        Effect.gen(function* () {
+          const limitOf = <A>(self: Effect.Effect<A, StoreError, Collections.Remote>) =>
+            Effect.map(Effect.flip(self), ({ reason }) =>
+              reason._tag === "LimitExceeded" ? reason.limit : reason._tag
+            )
+          const waits = [
+            yield* Effect.forkChild(client.inbox.take, { startImmediately: true }),
+            yield* Effect.forkChild(client.inbox.take, { startImmediately: true })
+          ]
+          expect(yield* limitOf(client.total.add(1))).toBe("callsMax")
+          expect(yield* limitOf(Stream.runDrain(client.total.changes()))).toBe("callsMax")
+          yield* Fiber.interrupt(waits.pop()!)
+          yield* client.inbox.offer(7)
+          expect(yield* Fiber.join(waits[0]!)).toBe(7)
+          yield* Effect.all([client.total.increment, client.total.increment], { concurrency: 2 })
+          expect(yield* client.total.get).toBe(2)
+        }),
+      { callsMax: 2 }
+    ))
+
   it("a server that is gone: reads are unavailable, writes unknown", () =>
     Effect.gen(function* () {
       const between = yield* proxy(() => 1)
