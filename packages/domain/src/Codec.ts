@@ -20,6 +20,7 @@ import { type Encoder, encoderOf, testOf } from "./core/PlainCodec.ts"
 import { Value } from "./core/Value.ts"
 import * as Bytes from "./core/ValueCodec.ts"
 import { type Copier, copierOf, deepFreeze, isShareable } from "./core/Sharing.ts"
+import { hasReplacement, illFormedAt } from "./core/WellFormed.ts"
 import { InvalidInput, make as storeError, type StoreError, Undecodable } from "./StoreError.ts"
 
 /**
@@ -112,6 +113,11 @@ export class Codec<A> {
       bytes = this.#format.toBytes(encoded, number)
     } catch (error) {
       throw invalid(key, error instanceof Error ? error.message : String(error), input)
+    }
+    // Only then an encoder may have written it in the place of what is no text.
+    if (bytes[0] === Bytes.codecBytes.binary && hasReplacement(bytes)) {
+      const at = illFormedAt(input)
+      if (at !== undefined) throw invalid(key, `the string at ${at} has a lone surrogate: it is no Unicode text`, input)
     }
     // What a transformation gives back may differ from what was put in, so only the bytes can tell.
     if (this.#bare) return new Value(bytes, this, input)

@@ -221,7 +221,12 @@ describe("value codec", () => {
       [Schema.Int, 1.5, "integer"],
       [Schema.NonEmptyString, "", "length"],
       [Plain, { ...plain, id: "x" }, "id"],
-      [Schema.String, "a\ud800", "surrogate"]
+      [Schema.String, "a\ud800", "surrogate"],
+      [Schema.Struct({ name: Schema.String }), { name: "a\ud800" }, 'at ["name"]'],
+      [Schema.Struct({ tags: Schema.Array(Schema.String) }), { tags: ["b", "\udc00"] }, 'at ["tags"]["1"]'],
+      [Schema.Union([Schema.Struct({ a: Schema.Option(Schema.String) })]), { a: Option.some("\ud800") }, "surrogate"],
+      [Schema.Record(Schema.String, Schema.Int), { "\ud800": 1 }, "surrogate"],
+      [Schema.ReadonlyMap(Schema.String, Schema.String), new Map([["k", "\ud800x"]]), "surrogate"]
     ] as const) {
       const reason = reasonOf(() => new Codec(schema).encode(value, 1, key))
       expect(reason._tag).toBe("InvalidInput")
