@@ -79,10 +79,8 @@ export const make = (
   options: RemoteOptions = {}
 ): Effect.Effect<RemoteShape, never, RpcClient.Protocol | Scope.Scope> =>
   Effect.gen(function* () {
-    const timeoutMillis = Math.min(
-      Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds")),
-      timeoutMillisMax
-    )
+    const given = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "30 seconds"))
+    const timeoutMillis = Math.min(given, timeoutMillisMax)
     const retry = options.retry ?? defaultRetry
     // The group is known by its tags alone here; `Collections.remote` has the types.
     const send = (yield* RpcClient.make(group, { flatten: true, disableTracing: true })) as unknown as (
@@ -91,21 +89,7 @@ export const make = (
       options?: { readonly headers?: Record<string, string> }
     ) => any
     const ids = new Ids()
-    const max = options.callsMax ?? callsMaxDefault
-    let underWay = 0
-    const entered = (tag: string) =>
-      Effect.suspend(() => {
-        if (underWay >= max) return Effect.fail(tooMany(tag, max))
-        underWay++
-        return Effect.void
-      })
-    const left = Effect.sync(() => void underWay--)
-    const counted = <A>(tag: string, self: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
-      Effect.acquireUseRelease(
-        entered(tag),
-        () => self,
-        () => left
-      )
+    const calls = new UnderWay(options.callsMax ?? callsMaxDefault)
 
     /** Asks until there is an answer or the time is over. A server that is shut down interrupts the calls it works on. */
     const ask = (tag: string, payload: unknown, headers: Record<string, string>, millis: number) =>
@@ -141,7 +125,7 @@ export const make = (
       call: (tag, mode, payload) =>
         Effect.andThen(
           outsideOfTransactions(tag),
-          counted(
+          calls.counted(
             tag,
             mode === "write"
               ? write(tag, payload)
@@ -153,7 +137,7 @@ export const make = (
           Effect.as(
             Effect.andThen(
               outsideOfTransactions(tag),
-              Effect.acquireRelease(entered(tag), () => left)
+              Effect.acquireRelease(calls.enter(tag), () => calls.leave)
             ),
             (send(tag, payload) as Stream.Stream<unknown, unknown>).pipe(
               Stream.catchCause((cause) =>
@@ -193,6 +177,33 @@ const unknownOutcome = (tag: string, { client, sequence }: CallId, loss: string)
       sequence
     })
   )
+
+/** Counts what a connection has under way. */
+class UnderWay {
+  readonly #max: number
+  #count = 0
+  readonly leave = Effect.sync(() => void this.#count--)
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  enter(tag: string): Effect.Effect<void, StoreError> {
+    return Effect.suspend(() => {
+      if (this.#count >= this.#max) return Effect.fail(tooMany(tag, this.#max))
+      this.#count++
+      return Effect.void
+    })
+  }
+
+  counted<A>(tag: string, self: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> {
+    return Effect.acquireUseRelease(
+      this.enter(tag),
+      () => self,
+      () => this.leave
+    )
+  }
+}
 
 /** Numbers the calls of one client, and knows below which all have been answered. */
 class Ids {
