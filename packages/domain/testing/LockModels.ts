@@ -137,7 +137,12 @@ export const nested = (faults: Faults): ReadonlyArray<Model<State>> => {
   return [
     at("A then B, B then A", two(writeA, writeB), two(writeB, writeA)),
     at("a reader enters again behind a writer", two(readA, readA), [take(writeA), give]),
-    at("a ring of three", two(writeA, writeB), two(writeB, writeC), two(writeC, writeA)),
+    model({
+      name: "a ring of three",
+      scripts: [two(writeA, writeB), two(writeB, writeC), two(writeC, writeA)],
+      faults,
+      firstAloneCrashes: true
+    }),
     at("an upgrade while holding", [take(writeB), take(readA), upgrade(writeA), give, give], two(readA, readB))
   ]
 }

@@ -21,7 +21,7 @@ export const model = (world: World): Model<State> => {
   return { name: world.name, initial: initial(world), steps, key, wrong, ended }
 }
 
-const initial = ({ faults, scripts }: World): State => {
+const initial = ({ faults, firstAloneCrashes, scripts }: World): State => {
   const store = Sessions.opened(
     new ModelStore(),
     scripts.map((_, i) => sidOf(names[i]!, 0))
@@ -32,7 +32,7 @@ const initial = ({ faults, scripts }: World): State => {
     const nothing = { sent: undefined, watch: undefined, asking: undefined, bump: undefined, shown: undefined }
     const rest = { phase: "done", ...nothing } as const
     const client = { name, script, life: 0, sid: sidOf(name, 0), at: 0, held: [], isEnding: false, isDead: false }
-    return Clients.proceed(store, { ...client, ...rest })
+    return Clients.proceed(store, { ...client, ...rest, mayCrash: i === 0 || firstAloneCrashes !== true })
   })
   const janitors = clients.flatMap(({ name }, client) =>
     Array.from({ length: crashes > 0 || expiries > 0 ? 1 + expiries : 0 }, (_, life) =>

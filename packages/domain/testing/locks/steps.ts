@@ -136,7 +136,7 @@ const interrupts = (state: State, client: Client, i: number, found: Array<Step<S
       to: { ...withClient(state, i, next), cancels: state.cancels - 1 }
     })
   }
-  if (state.crashes === 0) return
+  if (state.crashes === 0 || !client.mayCrash) return
   const dead: Client = { ...client, isDead: true, watch: undefined }
   found.push({
     isOptional: true,

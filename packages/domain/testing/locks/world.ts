@@ -36,6 +36,11 @@ export interface World {
   readonly name: string
   readonly scripts: ReadonlyArray<ReadonlyArray<Act>>
   readonly faults: Faults
+  /**
+   * Whether the first client alone may crash. In a world that stays the same when clients and nodes are renamed in a circle, its
+   * crash stands for that of any other: nothing in the model goes by names.
+   */
+  readonly firstAloneCrashes?: boolean | undefined
 }
 
 /** A lock that a client holds. */
@@ -91,6 +96,7 @@ export interface Client {
   /** Gives everything back: cancelled, lost, or the victim of a deadlock. */
   readonly isEnding: boolean
   readonly isDead: boolean
+  readonly mayCrash: boolean
   readonly bump: Pending | undefined
   readonly shown: Shown | undefined
 }
