@@ -59,7 +59,8 @@ const lineLooksMax = 30
 class Crew {
   readonly workers: Array<ChildProcess> = []
   readonly failures: Array<string> = []
-  readonly totals = { cancelled: 0, dropped: 0 }
+  /** What each process told last. */
+  private readonly counts = new Map<string, { readonly cancelled: number; readonly dropped: number }>()
   private names = 0
   private readonly options: Options
   private readonly file: string
@@ -94,10 +95,9 @@ class Crew {
     this.workers.push(child)
     await new Promise<void>((ready) => {
       child.once("exit", () => ready())
-      child.on("message", (message: "ready" | { cancelled: number; dropped: number }) => {
+      child.on("message", (message: "ready" | { readonly cancelled: number; readonly dropped: number }) => {
         if (message === "ready") return ready()
-        this.totals.cancelled += message.cancelled
-        this.totals.dropped += message.dropped
+        this.counts.set(name, message)
       })
     })
   }
@@ -120,6 +120,10 @@ class Crew {
         await gone
       })
     )
+  }
+
+  total(what: "cancelled" | "dropped"): number {
+    return [...this.counts.values()].reduce((sum, counts) => sum + counts[what], 0)
   }
 
   diaries(): ReadonlyArray<number> {
@@ -205,8 +209,8 @@ const run = (options: Options, file: string) =>
       tuples,
       kills: killed,
       takersKilled: killed * crew.takersEach,
-      cancelled: crew.totals.cancelled,
-      leasesDropped: crew.totals.dropped,
+      cancelled: crew.total("cancelled"),
+      leasesDropped: crew.total("dropped"),
       audit: audit.counts,
       seconds: Math.round((performance.now() - begun) / 1000),
       ...judged,
