@@ -6,6 +6,7 @@ import * as DMap from "@weft/domain/DMap"
 import * as MemoryBackend from "@weft/domain/MemoryBackend"
 import * as Sessions from "@weft/domain/Sessions"
 import { Store } from "@weft/domain/Store"
+import type { StoreError } from "@weft/domain/StoreError"
 import * as Tx from "@weft/domain/Tx"
 import * as StoreTupleSpace from "../src/StoreTupleSpace.ts"
 import { any, is } from "../src/TupleSpace.ts"
@@ -81,6 +82,40 @@ for (const [name, backend] of [
         yield* jobs.out(["job", -1])
         yield* Fiber.join(waiting)
       })
+    )
+
+    it.live(`a bulk form beyond the store's limits is refused whole, on a store ${name}`, () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const small = MemoryBackend.make({ limits: { requestWrites: 60 } })
+          const { sync: _, ...answersLater } = small
+          const layer = Store.layer(Layer.sync(Backend, () => Backend.of(name === "in memory" ? small : answersLater)))
+          const context = yield* Layer.build(layer)
+          const body = Effect.gen(function* () {
+            const other = StoreTupleSpace.make("other", { tuple: Schema.Tuple([Schema.Literal("job"), Schema.Int]) })
+            for (let n = 0; n < 40; n++) yield* jobs.out(["job", n])
+            for (const bulk of [
+              jobs.takeAll(["job", any]),
+              jobs.collect(["job", any], other),
+              jobs.copyCollect(["job", any], other)
+            ]) {
+              const { reason } = yield* Effect.flip(bulk as Effect.Effect<unknown, StoreError, Store>)
+              assert.strictEqual(reason._tag, "LimitExceeded")
+              assert.include(reason.message, "requestWrites is 60 here")
+              assert.strictEqual(yield* jobs.count(["job", any]), 40)
+              assert.strictEqual(yield* other.count(["job", any]), 0)
+            }
+            // In parts that fit, each of which is whole.
+            for (let left = 40; left > 0; left -= 20) {
+              const part = yield* Tx.transact(
+                Effect.forEach(Array.from({ length: 20 }), () => jobs.takeIfPresent(["job", any]))
+              )
+              assert.strictEqual(part.filter(Option.isSome).length, 20)
+            }
+          })
+          yield* Effect.provideContext(body, context)
+        })
+      )
     )
 
     test(
