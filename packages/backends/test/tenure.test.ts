@@ -129,7 +129,7 @@ describe("turns of processes", () => {
     assert.isAbove(late.commits, 0)
   })
 
-  it("a turn is kept until something was written, but not for ever", () => {
+  it("a turn is kept until a few commits were written, but not for ever", () => {
     const simulation = withProcesses(2)
     simulation.run(100)
     for (const one of simulation.processes) one.lostEvery = 1

@@ -13,11 +13,14 @@
  */
 export const tenureMillis = 8
 
-/** The same for a process that has not got any commit through yet: what it began before its turn was lost. */
-export const tenureMaxMillis = 24
+/** On a slow disk a turn lasts until this many transactions of the file were written: what it began before is lost. */
+const tenureCommits = 4
+
+/** But not for longer than this, in milliseconds. */
+export const tenureMaxMillis = 48
 
 /** A process that has the turn for this long by another's clock is passed by: it may be dead. In milliseconds. */
-export const patienceMillis = 30
+export const patienceMillis = 100
 
 /** Time that each of those who wait longer is given to take a turn that is free, in milliseconds. */
 export const aheadMillis = 1
@@ -50,8 +53,8 @@ export class Tenure {
   private readonly board: Board
   private readonly words = new Uint32Array(2 * places)
   private since = 0
-  /** Whether a commit has gone through in this tenure. */
-  private hasWritten = false
+  /** Transactions of the file that were written in this tenure. */
+  private written = 0
   /** Where this process says that it waits; 0: it does not. */
   private place = 0
   private arrival = 0
@@ -112,13 +115,12 @@ export class Tenure {
   had(now: number, hasWritten: boolean): void {
     if (!this.isTaken) return
     this.leave()
-    if (this.holds) {
-      this.hasWritten ||= hasWritten
-      return
+    if (!this.holds) {
+      this.holds = true
+      this.since = now
+      this.written = 0
     }
-    this.holds = true
-    this.since = now
-    this.hasWritten = hasWritten
+    if (hasWritten) this.written++
   }
 
   /** Another process has the lock: it shall know that this one waits. */
@@ -144,9 +146,10 @@ export class Tenure {
   private keeps(now: number): boolean {
     // Somebody thought it dead.
     if (this.words[0] !== this.id) return false
-    if (!this.holds || now - this.since < (this.hasWritten ? tenureMillis : tenureMaxMillis)) return true
+    if (!this.holds || now - this.since < (this.written < tenureCommits ? tenureMaxMillis : tenureMillis)) return true
     if (this.ahead(Infinity) === 0) {
       this.since = now
+      this.written = 0
       return true
     }
     this.release()
