@@ -21,6 +21,7 @@ import * as MachineLimits from "@weft/domain/core/Limits"
 import { select } from "@weft/domain/core/MachineReads"
 import * as Version from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
+import { bootId } from "./internal/file/boot.ts"
 import { Database } from "./internal/file/Database.ts"
 import { FileStore, logBytesMaxDefault } from "./internal/file/FileStore.ts"
 import * as Maintainer from "./internal/file/Maintainer.ts"
@@ -53,6 +54,11 @@ export interface Options {
   readonly walPages?: number | undefined
   /** Time between two looks for commits of others when nothing wakes, in milliseconds. 250. */
   readonly pollMillis?: number | undefined
+  /**
+   * Names this life of the machine, from power to power: in another one relaxed commits may be lost, and the store comes back
+   * under a higher epoch. Linux's boot id when left out; where there is none relaxed commits are synced as all others.
+   */
+  readonly bootId?: string | undefined
   readonly limits?: Partial<Limits> | undefined
 }
 
@@ -165,7 +171,8 @@ export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effe
 /** Pages given back in one step of `compact`. */
 const compactPages = 256
 
-const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes" | "walPages">) => ({
+const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes" | "walPages" | "bootId">) => ({
+  bootId: options.bootId ?? bootId(),
   walPages: options.walPages,
   path: options.path,
   journal: options.journal ?? ("wal" as const),

@@ -4,7 +4,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { Effect } from "effect"
 import type { Backend } from "@weft/domain/Backend"
-import type { CommitRequest, Write } from "@weft/domain/core/Commit"
+import type { CommitRequest, Durability, Write } from "@weft/domain/core/Commit"
 import { Value } from "@weft/domain/core/Value"
 
 const directoryIn = (parent: () => string) =>
@@ -29,19 +29,21 @@ let sessions = 0
 export const client = (backend: Backend["Service"]) => {
   const session = `test-${++sessions}`
   let sequence = 0
-  const request = (writes: ReadonlyArray<Write>): CommitRequest => ({
+  const request = (writes: ReadonlyArray<Write>, durability?: Durability): CommitRequest => ({
     id: { session, sequence: ++sequence },
     resolvedBelow: sequence,
     base: 0,
     atMillis: 0,
     reads: [],
     ranges: [],
-    writes
+    writes,
+    durability
   })
   return {
     session,
     request,
-    commit: (writes: ReadonlyArray<Write>) => Effect.map(backend.commit([request(writes)]), (replies) => replies[0]!),
+    commit: (writes: ReadonlyArray<Write>, durability?: Durability) =>
+      Effect.map(backend.commit([request(writes, durability)]), (replies) => replies[0]!),
     set: (key: string, text: string) =>
       Effect.map(backend.commit([request([{ _tag: "Set", key, value: value(text) }])]), (replies) => replies[0]!)
   }

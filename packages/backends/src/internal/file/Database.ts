@@ -14,6 +14,7 @@ import * as KeyDecode from "@weft/domain/core/KeyDecode"
 import { Value } from "@weft/domain/core/Value"
 import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
+import * as Boot from "./boot.ts"
 import { cellSum, rowSum } from "./checksums.ts"
 import { open, type Journal, type OpenOptions, pragma } from "./openFile.ts"
 import * as Seal from "./seal.ts"
@@ -26,6 +27,9 @@ export interface LogRow {
   readonly folded: number
   readonly body: Uint8Array
 }
+
+/** Above every key: keys are latin1. */
+const aboveAll: Key = "\u0100"
 
 /** Pages of the write-ahead log before they are brought into the file, unless said otherwise. */
 const walPagesDefault = 1000
@@ -46,6 +50,10 @@ export class Database {
   /** Pages that this process has put into the write-ahead log since it was last brought into the file, estimated. */
   private logged = 0
   private readonly statements = new Map<string, StatementSync>()
+  private readonly bootId: string | undefined
+  /** Whether the file says that commits of this boot may not have been synced. */
+  private isBootNoted = false
+  private isRelaxed = false
 
   constructor(options: OpenOptions) {
     this.path = options.path
@@ -54,6 +62,7 @@ export class Database {
     this.inode = fs.statSync(options.path).ino
     this.pageBytes = Number(pragma(this.db, "page_size"))
     this.walPages = options.walPages ?? walPagesDefault
+    this.bootId = options.journal === "wal" ? options.bootId : undefined
   }
 
   prepare(sql: string): StatementSync {
@@ -69,9 +78,39 @@ export class Database {
   begin(): void {
     this.prepare("BEGIN").run()
   }
-  beginImmediate(): void {
+  /** Begins to write. `isRelaxed`: the write-ahead log need not be synced at the end, where `mayRelax` says so. */
+  beginImmediate(isRelaxed = false): void {
+    if (isRelaxed !== this.isRelaxed) {
+      this.db.exec(`PRAGMA synchronous = ${isRelaxed ? "NORMAL" : "FULL"}`)
+      this.isRelaxed = isRelaxed
+    }
     this.prepare("BEGIN IMMEDIATE").run()
   }
+
+  /** Whether commits may go without a sync: if they are lost, the next opener will know that they may have been. */
+  get mayRelax(): boolean {
+    return this.isBootNoted
+  }
+
+  /** Within a synced transaction: from its end on commits may go without a sync, where the boot of the machine is known. */
+  noteBoot(): (() => void) | undefined {
+    const { bootId } = this
+    if (bootId === undefined || this.isBootNoted) return undefined
+    if (Boot.noted(this.db) !== bootId) Boot.note(this.db, bootId)
+    return () => (this.isBootNoted = true)
+  }
+
+  /** Whether commits that were told may have been lost: they were made in another boot, without a sync. */
+  get mayHaveLost(): boolean {
+    const noted = Boot.noted(this.db)
+    return noted !== undefined && noted !== this.bootId
+  }
+
+  /** Within a transaction: what was lost is counted as lost. */
+  forgetBoot(): void {
+    Boot.forget(this.db)
+  }
+
   commit(): void {
     this.prepare("COMMIT").run()
   }
@@ -170,6 +209,16 @@ export class Database {
     })
   }
 
+  /** The stretch without a row that an empty one lies in: from behind the row before it to the row after it. */
+  gapAround(start: Key, end: Key): readonly [Key, Key] {
+    const before = this.one("SELECT max(key) FROM cells WHERE key < ?", keyBytes(start))?.[0]
+    const after = this.one("SELECT min(key) FROM cells WHERE key >= ?", keyBytes(end))?.[0]
+    return [
+      before instanceof Uint8Array ? `${keyOf(before)}\0` : "",
+      after instanceof Uint8Array ? keyOf(after) : aboveAll
+    ]
+  }
+
   /** The first row of a query, its columns in order. */
   one(sql: string, ...params: Array<number | Uint8Array>): Row | undefined {
     return this.prepare(sql).get(...params) as unknown as Row | undefined
@@ -188,6 +237,7 @@ export class Database {
   /** Closes the file, and seals it when no other process has it open. */
   close(): void {
     this.statements.clear()
+    if (this.isRelaxed && !this.db.isTransaction) this.db.exec("PRAGMA synchronous = FULL")
     if (this.isThere()) Seal.seal(this.db, this.path)
     this.db.close()
   }

@@ -24,12 +24,12 @@ import { Recent } from "@weft/domain/core/Recent"
 import * as Version from "@weft/domain/core/Version"
 import { CellCache } from "./CellCache.ts"
 import type { Database, LogRow } from "./Database.ts"
+import { isRelaxable } from "./boot.ts"
+import { changedSince } from "./changedSince.ts"
+import { Gaps } from "./Gaps.ts"
 import { decodeBatch, LogWriter, type Wanted } from "./logCodec.ts"
 import { LogMarks } from "./LogMarks.ts"
 import { Tail } from "./Tail.ts"
-
-/** Changed keys that a reply names at most; beyond it they are `unknown`. */
-const changedKeysMax = 10_000
 
 /** Rows of the log fetched in one query. */
 const rowsPerQuery = 256
@@ -64,6 +64,8 @@ export class FileStore implements Apply.View {
   private readonly options: Options
   private readonly cache: CellCache
   private readonly tail: Tail
+  /** Where the table of cells is known to be empty, as of `folded`. */
+  private readonly gaps = new Gaps()
   /** The batch that the table of cells is as of. */
   private folded = 0
   private readonly writer = new LogWriter()
@@ -83,6 +85,7 @@ export class FileStore implements Apply.View {
     this.recent = this.recentAfter(Version.none)
     this.outcomes = new Outcomes(this.limits)
     this.reload()
+    if (database.mayHaveLost) this.raiseEpoch(() => database.mayHaveLost)
   }
 
   get horizon(): Version.Version {
@@ -101,12 +104,12 @@ export class FileStore implements Apply.View {
 
   /** Whether the cell of a key, or its absence, is in memory. */
   has(key: Key): boolean {
-    return this.cache.has(key) || this.tail.has(key)
+    return this.cache.has(key) || this.tail.has(key) || this.gaps.has(key)
   }
 
   cell(key: Key): Cell | undefined {
     if (this.cache.has(key)) return this.cache.get(key)
-    const cell = this.tail.get(key) ?? this.database.cell(key)
+    const cell = this.tail.get(key) ?? (this.gaps.has(key) ? undefined : this.database.cell(key))
     this.cache.set(key, cell)
     return cell
   }
@@ -116,7 +119,7 @@ export class FileStore implements Apply.View {
   }
 
   private range(range: Range): ReadonlyArray<Entry> {
-    return this.tail.range(range, (rows) => this.database.entries(rows))
+    return this.tail.range(range, (rows) => this.gaps.rows(rows, this.database))
   }
 
   changed(start: Key, end: Key, since: Version.Version): boolean | undefined {
@@ -129,40 +132,39 @@ export class FileStore implements Apply.View {
 
   /** Cells and ranges of the present. Cost: one look at the log, and a query for each range and each cell not in memory. */
   read({ at, keys, ranges }: ReadRequest): ReadReply {
-    // Without ranges, and with every cell in memory, one query is a whole read at one version.
-    if (
-      !this.stale &&
-      ranges.length === 0 &&
-      keys.every((key) => this.has(key)) &&
-      this.database.lastSeq() === this.seq
-    ) {
-      return this.reply(
-        at,
-        keys.map((key) => this.cell(key)),
-        []
-      )
-    }
-    this.database.begin()
-    try {
-      this.refresh()
-      return this.reply(
+    const look = (): ReadReply =>
+      this.reply(
         at,
         keys.map((key) => this.cell(key)),
         ranges.map((range) => this.range(range))
       )
+    // With all of it in memory, one query is a whole read at one version.
+    if (
+      !this.stale &&
+      keys.every((key) => this.has(key)) &&
+      ranges.every(({ end, start }) => this.gaps.covers(start, end)) &&
+      this.database.lastSeq() === this.seq
+    ) {
+      return look()
+    }
+    this.database.begin()
+    try {
+      this.refresh()
+      return look()
     } finally {
       this.database.rollback()
     }
   }
 
   /**
-   * Judges batches and writes what they do, in one transaction of the file. When this returns, it is on the disk. Throws
-   * SQLITE_BUSY when another process writes; after anything else it throws the mirror
+   * Judges batches and writes what they do, in one transaction of the file. When this returns, it is on the disk, unless
+   * all of them are relaxed. Throws SQLITE_BUSY when another process writes; after anything else it throws the mirror
    * is read anew before its next use.
    */
   commit(batches: ReadonlyArray<ReadonlyArray<CommitRequest>>): ReadonlyArray<ReadonlyArray<Reply>> {
     const { database } = this
-    database.beginImmediate()
+    const isRelaxed = batches.every((batch) => batch.every(isRelaxable))
+    database.beginImmediate(isRelaxed && database.mayRelax)
     this.refresh()
     this.stale = true
     const deltas: Array<Apply.Delta> = []
@@ -181,7 +183,9 @@ export class FileStore implements Apply.View {
       return replies
     }
     this.append(this.writer.encode(deltas))
+    const noted = isRelaxed ? database.noteBoot() : undefined
     database.commit()
+    noted?.()
     this.hasWritten = true
     this.stale = false
     return replies
@@ -206,6 +210,7 @@ export class FileStore implements Apply.View {
   private fold(seq: number): void {
     this.database.fold(this.tail.entries())
     this.tail.clear()
+    this.gaps.clear()
     this.folded = seq
   }
 
@@ -263,6 +268,7 @@ export class FileStore implements Apply.View {
   private readLog(): void {
     this.cache.clear()
     this.tail.clear()
+    this.gaps.clear()
     this.folded = this.database.folded()
     this.outcomes = new Outcomes(this.limits)
     this.marks.clear()
@@ -303,10 +309,12 @@ export class FileStore implements Apply.View {
     return { records, to }
   }
 
-  /** Begins a new epoch: old bases are refused, followers meet a `Gap`. */
-  raiseEpoch(): void {
+  /** Begins a new epoch, unless within the file's lock there turns out to be no need: every version is above all that were told. */
+  raiseEpoch(isNeeded: () => boolean = () => true): void {
     this.database.beginImmediate()
+    if (!isNeeded()) return this.database.rollback()
     this.refresh()
+    if (this.database.mayHaveLost) this.database.forgetBoot()
     this.version = Version.nextEpoch(this.version)
     this.append(this.writer.encode([]))
     this.database.commit()
@@ -320,16 +328,12 @@ export class FileStore implements Apply.View {
   ): ReadReply {
     const { version } = this
     if (at === undefined || at === version) return { version, cells, ranges }
-    return { version, cells, ranges, changed: this.recent.remembers(at) ? this.changedSince(at) : "unknown" }
-  }
-
-  private changedSince(at: Version.Version): ReadonlyArray<Key> | "unknown" {
-    const keys = new Set<Key>()
-    for (let version = at + 1; version <= this.version; version++) {
-      for (const { key } of this.recent.changes(version)) keys.add(key)
-      if (keys.size > changedKeysMax) return "unknown"
+    return {
+      version,
+      cells,
+      ranges,
+      changed: this.recent.remembers(at) ? changedSince(this.recent, at, version) : "unknown"
     }
-    return [...keys].sort()
   }
 
   /** Takes a row of the log over into the mirror. */
@@ -356,6 +360,7 @@ export class FileStore implements Apply.View {
     if (wanted === "cells") this.tail.grow(row.body.length)
     if (row.folded === row.seq && row.seq > this.folded) {
       this.tail.clear()
+      this.gaps.clear()
       this.folded = row.seq
     }
   }

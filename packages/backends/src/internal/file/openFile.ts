@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly version: Version
   /** Pages of the write-ahead log before they are brought into the file; 1,000 when left out. */
   readonly walPages?: number | undefined
+  /** Names this boot of the machine; where it is not known every commit is synced. */
+  readonly bootId?: string | undefined
   /** Time that a call may wait for another process's lock, standing still, in milliseconds; 0 on the event loop. */
   readonly lockMillis?: number | undefined
 }

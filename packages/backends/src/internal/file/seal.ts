@@ -11,6 +11,7 @@ import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import * as StoreError from "@weft/domain/StoreError"
+import * as Boot from "./boot.ts"
 
 /** Bytes under one checksum: what a message about damage can point at. */
 const chunkBytes = 64 * 1024
@@ -35,6 +36,11 @@ export const seal = (db: DatabaseSync, file: string): boolean => {
     const mode = db.prepare("PRAGMA journal_mode = DELETE").get()
     if (mode === undefined || Object.values(mode)[0] !== "delete") return false
     db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+    if (Boot.noted(db) !== undefined) {
+      // All of it is in the file and synced.
+      Boot.forget(db)
+      db.exec("COMMIT; BEGIN EXCLUSIVE")
+    }
     const sums: Sums = { format: 1, ...stateOf(file), chunkBytes, sums: [...chunkSums(file)] }
     const text = JSON.stringify(sums)
     fs.writeFileSync(`${sumsOf(file)}.new`, `${crc32(text)}\n${text}`)
