@@ -2,10 +2,10 @@
  * A store in one SQLite file: durable, for any number of processes of one machine at once.
  *
  * What an acknowledged commit survives: the process, the machine and the power, as far as the disk keeps what `fdatasync`
- * said it keeps. A failed or unsure sync ends this store's life (nothing of it is acknowledged, and nothing after it);
+ * said it keeps; a relaxed one (docs/CONTRACT.md) the process alone, until a later one is synced. A failed or unsure sync ends this store's life (nothing of it is acknowledged, and nothing after it);
  * a full disk refuses commits whole and goes on when there is room.
  *
- * Cost: a commit is one transaction of SQLite with one sync, shared by all commits that arrive while another one is under
+ * Cost: a commit is one row of the log and one sync, shared by all commits that arrive while another one is under
  * way; a read asks the file for its last batch (about 2 microseconds) and is served from memory or by one query.
  */
 import * as Config from "effect/Config"

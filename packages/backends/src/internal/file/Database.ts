@@ -221,6 +221,7 @@ export class Database {
 
   /** The first row of a query, its columns in order. */
   one(sql: string, ...params: Array<number | Uint8Array>): Row | undefined {
+    // As in `rows`.
     return this.prepare(sql).get(...params) as unknown as Row | undefined
   }
 
