@@ -21,8 +21,7 @@ import * as MachineLimits from "@weft/domain/core/Limits"
 import { select } from "@weft/domain/core/MachineReads"
 import * as Version from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
-import { bootId } from "./internal/file/boot.ts"
-import { Database } from "./internal/file/Database.ts"
+import { Database, walPagesDefault } from "./internal/file/Database.ts"
 import { FileStore, logBytesMaxDefault } from "./internal/file/FileStore.ts"
 import * as Maintainer from "./internal/file/Maintainer.ts"
 import { compactStep, type Integrity } from "./internal/file/maintenance.ts"
@@ -54,11 +53,6 @@ export interface Options {
   readonly walPages?: number | undefined
   /** Time between two looks for commits of others when nothing wakes, in milliseconds. 250. */
   readonly pollMillis?: number | undefined
-  /**
-   * Names this life of the machine, from power to power: in another one relaxed commits may be lost, and the store comes back
-   * under a higher epoch. Linux's boot id when left out; where there is none relaxed commits are synced as all others.
-   */
-  readonly bootId?: string | undefined
   readonly limits?: Partial<Limits> | undefined
 }
 
@@ -75,7 +69,7 @@ const feedBatches = 64
 export const layer = (options: Options): Layer.Layer<Backend, StoreError.StoreError> =>
   Layer.effect(Backend, make(options))
 
-/** The same from settings: `WEFT_FILE_PATH`-like names, as the provider maps `path`, `journal` and `cacheBytes`. */
+/** The same from settings: `WEFT_FILE_PATH`-like names, as the provider maps those of `Options`, without `limits`. */
 export const layerConfig = (
   config: Config.Config<Options> = options
 ): Layer.Layer<Backend, StoreError.StoreError | Config.ConfigError> =>
@@ -84,7 +78,12 @@ export const layerConfig = (
 const options: Config.Config<Options> = Config.all({
   path: Config.String("path"),
   journal: Config.Literals(["wal", "rollback"], "journal").pipe(Config.withDefault("wal" as const)),
-  cacheBytes: Config.Int("cacheBytes").pipe(Config.withDefault(cacheBytesDefault))
+  cacheBytes: Config.Int("cacheBytes").pipe(Config.withDefault(cacheBytesDefault)),
+  logBytesMax: Config.Int("logBytesMax").pipe(Config.withDefault(logBytesMaxDefault)),
+  foldCells: Config.Int("foldCells").pipe(Config.withDefault(foldCellsDefault)),
+  pageBytes: Config.Int("pageBytes").pipe(Config.withDefault(pageBytesDefault)),
+  walPages: Config.Int("walPages").pipe(Config.withDefault(walPagesDefault)),
+  pollMillis: Config.Int("pollMillis").pipe(Config.withDefault(pollMillisDefault))
 })
 
 /** The contract on a file, open until the scope closes. */
@@ -171,8 +170,7 @@ export const compact = (options: Pick<Options, "path" | "journal">): Effect.Effe
 /** Pages given back in one step of `compact`. */
 const compactPages = 256
 
-const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes" | "walPages" | "bootId">) => ({
-  bootId: options.bootId ?? bootId(),
+const databaseOptions = (options: Pick<Options, "path" | "journal" | "pageBytes" | "walPages">) => ({
   walPages: options.walPages,
   path: options.path,
   journal: options.journal ?? ("wal" as const),

@@ -16,43 +16,42 @@ const inDirectory = (name: string, body: (file: string) => Effect.Effect<void, u
 
 const set = (key: string, text: string) => [{ _tag: "Set", key, value: value(text) } as const]
 
-/** What a store says when it is opened in a life of the machine: its version and cells. */
-const opened = (file: string, bootId: string) =>
+/** What a store says when it is opened: its version and cells. */
+const opened = (file: string) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const backend = yield* FileBackend.make({ path: file, bootId })
+      const backend = yield* FileBackend.make({ path: file })
       const { version } = yield* backend.read({ keys: [], ranges: [] })
       return { version, cells: yield* contents(backend) }
     })
   )
 
 describe("relaxed commits", () => {
-  inDirectory("after the death of all processes nothing is lost; after a power cut the epoch is higher, once", (file) =>
-    Effect.gen(function* () {
-      const [died, cut] = [`${file}.died`, `${file}.cut`]
-      const told = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const backend = yield* FileBackend.make({ path: file, bootId: "one" })
-          const { commit } = client(backend)
-          yield* commit(set("a", "1"))
-          for (let i = 0; i < 5; i++) yield* commit(set("b", `${i}`), "relaxed")
-          for (const side of ["", "-wal"]) {
-            fs.copyFileSync(file + side, died + side)
-            fs.copyFileSync(file + side, cut + side)
-          }
-          return (yield* backend.read({ keys: [], ranges: [] })).version
-        })
-      )
-      const cells = { a: "1", b: "4" }
-      assert.deepStrictEqual(yield* opened(died, "one"), { version: told, cells })
-      const after = yield* opened(cut, "two")
-      assert.strictEqual(Version.epochOf(after.version), Version.epochOf(told) + 1)
-      assert.isAbove(after.version, told)
-      assert.deepStrictEqual(after.cells, cells)
-      assert.deepStrictEqual(yield* opened(cut, "three"), after)
-      // It was closed: all of it is on the disk.
-      assert.deepStrictEqual(yield* opened(file, "two"), { version: told, cells })
-    })
+  inDirectory(
+    "after the death of all processes nothing is lost and the epoch is higher, once; after a close it is the same",
+    (file) =>
+      Effect.gen(function* () {
+        const died = `${file}.died`
+        const told = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const backend = yield* FileBackend.make({ path: file })
+            const { commit } = client(backend)
+            yield* commit(set("a", "1"))
+            for (let i = 0; i < 5; i++) yield* commit(set("b", `${i}`), "relaxed")
+            for (const side of ["", "-wal"]) fs.copyFileSync(file + side, died + side)
+            return (yield* backend.read({ keys: [], ranges: [] })).version
+          })
+        )
+        const cells = { a: "1", b: "4" }
+        // Whether a sync has failed nobody is left to say: then the last ones might be gone.
+        const after = yield* opened(died)
+        assert.strictEqual(Version.epochOf(after.version), Version.epochOf(told) + 1)
+        assert.isAbove(after.version, told)
+        assert.deepStrictEqual(after.cells, cells)
+        assert.deepStrictEqual(yield* opened(died), after)
+        // It was closed: all of it is on the disk.
+        assert.deepStrictEqual(yield* opened(file), { version: told, cells })
+      })
   )
 
   inDirectory(
@@ -60,8 +59,8 @@ describe("relaxed commits", () => {
     (file) =>
       Effect.sync(() => {
         const begun: Array<boolean> = []
-        const open = (journal: "wal" | "rollback", bootId: string | undefined) => {
-          const database = new Database({ path: file, journal, pageBytes: 4096, version: Version.none, bootId })
+        const open = (journal: "wal" | "rollback") => {
+          const database = new Database({ path: file, journal, pageBytes: 4096, version: Version.none })
           const begin = database.beginImmediate.bind(database)
           database.beginImmediate = (isRelaxed = false) => {
             begun.push(isRelaxed)
@@ -75,7 +74,7 @@ describe("relaxed commits", () => {
         const relaxed = () => request(set("a", "1"), "relaxed")
         const durable = () => request(set("b", "1"))
         const check = () => ({ ...request([]), id: undefined })
-        const store = open("wal", "one")
+        const store = open("wal")
         store.commit([[relaxed()]])
         assert.deepStrictEqual(begun.splice(0), [false], "before the file says on the disk that there may be such")
         store.commit([[relaxed()]])
@@ -87,16 +86,11 @@ describe("relaxed commits", () => {
         assert.deepStrictEqual(begun.splice(0), [false, false, false])
         store.close()
         begun.length = 0
-        for (const [journal, boot] of [
-          ["rollback", "one"],
-          ["wal", undefined]
-        ] as const) {
-          const other = open(journal, boot)
-          other.commit([[relaxed()]])
-          other.commit([[relaxed()]])
-          assert.deepStrictEqual(begun.splice(0), [false, false], `${journal}, ${boot}`)
-          other.database.close()
-        }
+        const other = open("rollback")
+        other.commit([[relaxed()]])
+        other.commit([[relaxed()]])
+        assert.deepStrictEqual(begun.splice(0), [false, false])
+        other.database.close()
       })
   )
 })

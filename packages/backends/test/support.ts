@@ -26,8 +26,7 @@ export const textOf = (value: Value | undefined): string | undefined =>
 let sessions = 0
 
 /** Commits writes without reads, one request a call, as one session. */
-export const client = (backend: Backend["Service"]) => {
-  const session = `test-${++sessions}`
+export const client = (backend: Backend["Service"], session = `test-${++sessions}`) => {
   let sequence = 0
   const request = (writes: ReadonlyArray<Write>, durability?: Durability): CommitRequest => ({
     id: { session, sequence: ++sequence },

@@ -119,7 +119,7 @@ const told = (operations: ReadonlyArray<ReturnType<typeof parse>[number]>, word:
 const read = (file: string, journal: "wal" | "rollback") =>
   Effect.scoped(
     Effect.gen(function* () {
-      const backend = yield* FileBackend.make({ path: file, journal, bootId: "after the cut" })
+      const backend = yield* FileBackend.make({ path: file, journal })
       const { version } = yield* backend.read({ keys: [], ranges: [] })
       return { state: JSON.stringify(yield* contents(backend)), version }
     })

@@ -37,15 +37,12 @@ export const writesOf = (n: number): ReadonlyArray<Write> => {
 /** Whether commit `n` need not be on the disk when it is acknowledged: now one, now several in a row. */
 export const isRelaxed = (n: number): boolean => n % 11 > 7 || n % 4 === 1
 
-/** The life of the machine that ends with the cut. */
-export const boot = "before the cut"
-
 const tell = (line: string): Effect.Effect<void> => Effect.sync(() => void fs.writeSync(1, `${line}\n`))
 
 if (process.argv[1] === import.meta.filename) {
   const [, , file, journal, commits] = process.argv as [string, string, string, "wal" | "rollback", string]
   // Small pages, a write-ahead log that is brought into the file every few commits, and cells that are folded as often.
-  const open = FileBackend.make({ path: file, journal, pageBytes: 1024, walPages: 40, foldCells: 9, bootId: boot })
+  const open = FileBackend.make({ path: file, journal, pageBytes: 1024, walPages: 40, foldCells: 9 })
   const run = Effect.flatMap(open, (backend) => {
     const { commit } = client(backend)
     return Effect.forEach(

@@ -7,17 +7,19 @@
  * stands in the log alone until it is folded (`Tail.ts`). `sum` is CRC-32 over everything a row says.
  */
 import * as fs from "node:fs"
-import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
 import type { Cell, Entry, Range } from "@weft/domain/core/Commit"
 import type { Key } from "@weft/domain/core/Key"
 import * as KeyDecode from "@weft/domain/core/KeyDecode"
 import { Value } from "@weft/domain/core/Value"
 import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
-import * as Boot from "./boot.ts"
 import { cellSum, rowSum } from "./checksums.ts"
 import { open, type Journal, type OpenOptions, pragma } from "./openFile.ts"
+import * as Relaxed from "./relaxed.ts"
 import * as Seal from "./seal.ts"
+import * as SqliteError from "./sqliteError.ts"
+import * as SyncFailure from "./syncFailure.ts"
 
 /** A row of the log. */
 export interface LogRow {
@@ -32,7 +34,7 @@ export interface LogRow {
 const aboveAll: Key = "\u0100"
 
 /** Pages of the write-ahead log before they are brought into the file, unless said otherwise. */
-const walPagesDefault = 1000
+export const walPagesDefault = 1000
 
 type Row = ReadonlyArray<unknown>
 
@@ -50,10 +52,11 @@ export class Database {
   /** Pages that this process has put into the write-ahead log since it was last brought into the file, estimated. */
   private logged = 0
   private readonly statements = new Map<string, StatementSync>()
-  private readonly bootId: string | undefined
-  /** Whether the file says that commits of this boot may not have been synced. */
-  private isBootNoted = false
+  /** Whether the file says that commits may not have been synced. */
+  private isNoted = false
   private isRelaxed = false
+  /** A sync failed here. */
+  private hasFailed = false
 
   constructor(options: OpenOptions) {
     this.path = options.path
@@ -62,7 +65,6 @@ export class Database {
     this.inode = fs.statSync(options.path).ino
     this.pageBytes = Number(pragma(this.db, "page_size"))
     this.walPages = options.walPages ?? walPagesDefault
-    this.bootId = options.journal === "wal" ? options.bootId : undefined
   }
 
   prepare(sql: string): StatementSync {
@@ -89,30 +91,41 @@ export class Database {
 
   /** Whether commits may go without a sync: if they are lost, the next opener will know that they may have been. */
   get mayRelax(): boolean {
-    return this.isBootNoted
+    return this.isNoted
   }
 
-  /** Within a synced transaction: from its end on commits may go without a sync, where the boot of the machine is known. */
-  noteBoot(): (() => void) | undefined {
-    const { bootId } = this
-    if (bootId === undefined || this.isBootNoted) return undefined
-    if (Boot.noted(this.db) !== bootId) Boot.note(this.db, bootId)
-    return () => (this.isBootNoted = true)
+  /** Within a synced transaction: from its end on commits may go without a sync, if there is a write-ahead log. */
+  noteRelaxed(): (() => void) | undefined {
+    if (this.journal !== "wal" || this.isNoted) return undefined
+    Relaxed.note(this.db)
+    return () => (this.isNoted = true)
   }
 
-  /** Whether commits that were told may have been lost: they were made in another boot, without a sync. */
+  /** Whether commits that were told may have been lost: they were made without a sync, and the log was left behind. */
   get mayHaveLost(): boolean {
-    const noted = Boot.noted(this.db)
-    return noted !== undefined && noted !== this.bootId
+    return Relaxed.noted(this.db)?.isLost === true
   }
 
   /** Within a transaction: what was lost is counted as lost. */
-  forgetBoot(): void {
-    Boot.forget(this.db)
+  forgetRelaxed(): void {
+    Relaxed.forget(this.db)
   }
 
   commit(): void {
-    this.prepare("COMMIT").run()
+    this.syncing(() => this.prepare("COMMIT").run())
+  }
+
+  /** Does what syncs; if that fails, all who have the file open learn it. */
+  syncing<A>(work: () => A): A {
+    try {
+      return work()
+    } catch (error) {
+      if (this.journal === "wal" && SqliteError.isSyncFailure(error)) {
+        this.hasFailed = true
+        SyncFailure.tell(this.path)
+      }
+      throw error
+    }
   }
   rollback(): void {
     if (this.db.isTransaction) this.db.exec("ROLLBACK")
@@ -156,7 +169,7 @@ export class Database {
    */
   checkpoint(): void {
     this.logged = 0
-    this.one("PRAGMA wal_checkpoint(PASSIVE)")
+    this.syncing(() => this.one("PRAGMA wal_checkpoint(PASSIVE)"))
   }
 
   appendLog({ body, folded, seq, version }: LogRow): void {
@@ -235,12 +248,37 @@ export class Database {
     return fs.statSync(this.path, { throwIfNoEntry: false })?.ino === this.inode
   }
 
-  /** Closes the file, and seals it when no other process has it open. */
+  /** Closes the file, and seals it when no other process has it open; after a sync that failed it is left as it is. */
   close(): void {
     this.statements.clear()
+    const isThere = this.isThere()
     if (this.isRelaxed && !this.db.isTransaction) this.db.exec("PRAGMA synchronous = FULL")
-    if (this.isThere()) Seal.seal(this.db, this.path)
-    this.db.close()
+    try {
+      if (isThere && !this.isFailed) this.syncing(() => Seal.seal(this.db, this.path))
+    } catch {
+      // Now it has.
+    }
+    if (isThere && this.isFailed) this.leave()
+    else this.db.close()
+  }
+
+  private get isFailed(): boolean {
+    return this.hasFailed || (this.journal === "wal" && SyncFailure.isTold(this.path))
+  }
+
+  /**
+   * Closes the file and leaves its log behind, as a death would. SQLite brings the log into the file when the last connection
+   * is closed: here that is one that may not write.
+   */
+  private leave(): void {
+    try {
+      const last = new DatabaseSync(this.path, { readOnly: true, timeout: 0 })
+      last.prepare("SELECT count(*) FROM sqlite_schema").get()
+      this.db.close()
+      last.close()
+    } catch {
+      // Open until the process ends: nothing is as bad as a log with holes that is brought into the file.
+    }
   }
 
   private checked(key: Key, bytes: Buffer, version: unknown, value: unknown, sum: unknown): Cell {

@@ -24,11 +24,11 @@ import { Recent } from "@weft/domain/core/Recent"
 import * as Version from "@weft/domain/core/Version"
 import { CellCache } from "./CellCache.ts"
 import type { Database, LogRow } from "./Database.ts"
-import { isRelaxable } from "./boot.ts"
 import { changedSince } from "./changedSince.ts"
 import { Gaps } from "./Gaps.ts"
 import { decodeBatch, LogWriter, type Wanted } from "./logCodec.ts"
 import { LogMarks } from "./LogMarks.ts"
+import { isRelaxable } from "./relaxed.ts"
 import { Tail } from "./Tail.ts"
 
 /** Rows of the log fetched in one query. */
@@ -183,7 +183,7 @@ export class FileStore implements Apply.View {
       return replies
     }
     this.append(this.writer.encode(deltas))
-    const noted = isRelaxed ? database.noteBoot() : undefined
+    const noted = isRelaxed ? database.noteRelaxed() : undefined
     database.commit()
     noted?.()
     this.hasWritten = true
@@ -314,7 +314,7 @@ export class FileStore implements Apply.View {
     this.database.beginImmediate()
     if (!isNeeded()) return this.database.rollback()
     this.refresh()
-    if (this.database.mayHaveLost) this.database.forgetBoot()
+    if (this.database.mayHaveLost) this.database.forgetRelaxed()
     this.version = Version.nextEpoch(this.version)
     this.append(this.writer.encode([]))
     this.database.commit()

@@ -6,6 +6,7 @@
  * tell nothing.
  */
 import * as fs from "node:fs"
+import * as SyncFailure from "./syncFailure.ts"
 import { places, type Board } from "./Tenure.ts"
 
 /** Time between two looks at the file when nothing wakes, in milliseconds. */
@@ -76,6 +77,15 @@ export class Wake implements Board {
       this.watcher = undefined
     }
     write(this.wake, this.byte, 0)
+  }
+
+  /** Whether a process told that a sync has failed. Cost: reads a byte. */
+  get hasFailed(): boolean {
+    try {
+      return SyncFailure.read(this.wake)
+    } catch {
+      return false
+    }
   }
 
   /** This process waits for a turn: from now on `turned` is called. */

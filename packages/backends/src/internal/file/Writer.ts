@@ -134,6 +134,7 @@ export class Writer {
 
   private flush(): void {
     if (this.ended !== undefined) return
+    if (this.wake.hasFailed) return this.end(failedElsewhere(this.store.database.path))
     if (this.store.database.isCheckpointDue) {
       this.checkpoint()
       return this.goOn()
@@ -290,6 +291,7 @@ export class Writer {
     if (this.ended !== undefined) return
     const { database, version } = this.store
     if (!database.isThere()) return this.end(vanished(database.path))
+    if (this.wake.hasFailed) return this.end(failedElsewhere(database.path))
     try {
       if (database.lastSeq() !== this.store.seq) {
         database.begin()
@@ -318,6 +320,12 @@ const vanished = (path: string): StoreError.StoreError =>
   SqliteError.ended(
     path,
     "the file was removed or another one was put in its place; what was acknowledged is in the old file"
+  )
+
+const failedElsewhere = (path: string): StoreError.StoreError =>
+  SqliteError.ended(
+    path,
+    "a sync of the file failed in another process that has it open; the releases of locks that were not synced yet may be lost"
   )
 
 const tooMany = (path: string): StoreError.StoreError =>

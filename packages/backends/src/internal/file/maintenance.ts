@@ -134,9 +134,11 @@ export const restore = (from: string, to: string): Integrity => {
 
 /** Gives free pages back to the file system, `pages` at a time, and cuts the write-ahead log. How many are left. */
 export const compactStep = (database: Database, pages: number): number => {
-  database.db.exec(`PRAGMA incremental_vacuum(${pages})`)
+  database.syncing(() => database.db.exec(`PRAGMA incremental_vacuum(${pages})`))
   const left = Number(database.one("PRAGMA freelist_count")?.[0] ?? 0)
-  if (left === 0 && database.journal === "wal") database.db.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+  if (left === 0 && database.journal === "wal") {
+    database.syncing(() => database.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"))
+  }
   return left
 }
 

@@ -8,8 +8,10 @@ import { DatabaseSync } from "node:sqlite"
 import type { Version } from "@weft/domain/core/Version"
 import * as StoreError from "@weft/domain/StoreError"
 import { rowSum } from "./checksums.ts"
+import * as Relaxed from "./relaxed.ts"
 import * as Seal from "./seal.ts"
 import * as SqliteError from "./sqliteError.ts"
+import * as SyncFailure from "./syncFailure.ts"
 
 /** "Weft" in the header of the file, where `file(1)` and SQLite look for it. */
 export const applicationId = 0x57656674
@@ -28,8 +30,6 @@ export interface OpenOptions {
   readonly version: Version
   /** Pages of the write-ahead log before they are brought into the file; 1,000 when left out. */
   readonly walPages?: number | undefined
-  /** Names this boot of the machine; where it is not known every commit is synced. */
-  readonly bootId?: string | undefined
   /** Time that a call may wait for another process's lock, standing still, in milliseconds; 0 on the event loop. */
   readonly lockMillis?: number | undefined
 }
@@ -125,24 +125,45 @@ const prepareFile = (db: DatabaseSync, options: OpenOptions): void => {
  * Brings a write-ahead log that a process left behind into the file. After a sync that failed, a commit may look whole in
  * the log and be in the page cache alone, where no later sync takes it to the disk. So the log is written once more, byte
  * for byte, and synced, before any of it is brought into the file: a power cut in between then finds one or the other whole.
+ * Commits that were never synced count as lost from then on: whether all of them are in it nobody can tell.
  */
 const settle = (file: string): void => {
   const wal = `${file}-wal`
-  if ((fs.statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0 || !fs.existsSync(file)) return
+  const hasFailed = SyncFailure.isTold(file)
+  // An empty log is one, too: its length may be what was lost.
+  const isLeft = fs.existsSync(wal)
+  if (!fs.existsSync(file) || !(isLeft || hasFailed)) return
   const db = new DatabaseSync(file, { timeout: 0 })
   try {
     // Nobody else may have the file open: where others do this throws "busy", the log is theirs and was not left behind.
     db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL")
     judge(db, file)
     db.exec("BEGIN IMMEDIATE; COMMIT")
-    rewrite(wal)
+    if (isLeft) {
+      rewrite(wal)
+      Relaxed.lose(db)
+    }
     db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()
+    SyncFailure.forget(file)
   } catch (error) {
-    if (!SqliteError.isBusy(error) && !SqliteError.isFull(error)) throw error
+    if (SqliteError.isBusy(error)) {
+      if (hasFailed) throw stillOpen(error)
+      return
+    }
+    if (!SqliteError.isFull(error) || hasFailed || Relaxed.noted(db) !== undefined) throw error
   } finally {
     db.close()
   }
 }
+
+/** A busy file, with what it waits for. */
+const stillOpen = (error: unknown): unknown =>
+  error instanceof Error
+    ? Object.assign(error, {
+        message:
+          "a sync of it has failed, so all processes that have it open must let go of it before it is opened again"
+      })
+    : error
 
 /** Bytes written at a time. */
 const rewriteBytes = 1024 * 1024

@@ -11,7 +11,8 @@ import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import * as StoreError from "@weft/domain/StoreError"
-import * as Boot from "./boot.ts"
+import * as Relaxed from "./relaxed.ts"
+import * as SqliteError from "./sqliteError.ts"
 
 /** Bytes under one checksum: what a message about damage can point at. */
 const chunkBytes = 64 * 1024
@@ -29,16 +30,16 @@ interface Sums {
   readonly sums: ReadonlyArray<number>
 }
 
-/** Leaves the file in rollback mode with its sums beside it. False when another process has it open, or may have. */
+/** Leaves the file in rollback mode with its sums beside it. False when another process has it open, or may have. Throws when a sync fails. */
 export const seal = (db: DatabaseSync, file: string): boolean => {
   try {
     db.exec("PRAGMA wal_checkpoint(TRUNCATE)")
     const mode = db.prepare("PRAGMA journal_mode = DELETE").get()
     if (mode === undefined || Object.values(mode)[0] !== "delete") return false
     db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
-    if (Boot.noted(db) !== undefined) {
+    if (Relaxed.noted(db) !== undefined) {
       // All of it is in the file and synced.
-      Boot.forget(db)
+      Relaxed.forget(db)
       db.exec("COMMIT; BEGIN EXCLUSIVE")
     }
     const sums: Sums = { format: 1, ...stateOf(file), chunkBytes, sums: [...chunkSums(file)] }
@@ -47,9 +48,10 @@ export const seal = (db: DatabaseSync, file: string): boolean => {
     fs.renameSync(`${sumsOf(file)}.new`, sumsOf(file))
     db.exec("COMMIT")
     return true
-  } catch {
+  } catch (error) {
     // Not alone, or no room: the file is as good without.
     if (db.isTransaction) db.exec("ROLLBACK")
+    if (SqliteError.isSyncFailure(error)) throw error
     return false
   }
 }

@@ -37,6 +37,9 @@ export const isBusy = (error: unknown): boolean => {
 /** SQLITE_FULL, or an I/O error whose cause was ENOSPC before anything was synced. */
 export const isFull = (error: unknown): boolean => primary(codeOf(error)) === 13
 
+/** SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC: what should have come to the disk may be gone from memory, too. */
+export const isSyncFailure = (error: unknown): boolean => codeOf(error) === 1034 || codeOf(error) === 1290
+
 export const severityOf = (error: unknown): Severity => (isBusy(error) ? "busy" : isFull(error) ? "refused" : "fatal")
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
