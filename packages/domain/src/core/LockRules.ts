@@ -37,6 +37,13 @@ export const opposed: ReadonlyArray<ReadonlyArray<Mode>> = [
   [IS, IX, S, SIX, X]
 ]
 
+/** The same as runs of modes that follow one another, first and last: one or two ranges of tickets instead of up to five. */
+export const opposedRuns: ReadonlyArray<ReadonlyArray<readonly [Mode, Mode]>> = opposed.map((excluded) => {
+  const starts = excluded.filter((mode, i) => i === 0 || excluded[i - 1] !== mode - 1)
+  const ends = excluded.filter((mode, i) => i === excluded.length - 1 || excluded[i + 1] !== mode + 1)
+  return starts.map((start, i) => [start, ends[i]!] as const)
+})
+
 /** Whether two requests may hold these modes of one node at once. */
 export const compatible = (a: Mode, b: Mode): boolean => !opposed[a]!.includes(b)
 

@@ -42,15 +42,21 @@ export const append = (tx: TxView, session: Under, will: Unlock): number | undef
   return index
 }
 
-/** Whether no ticket at all, earlier or later, excludes the nodes. */
-export const isFree = (tx: TxView, tree: Key, nodes: ReadonlyArray<NodeMode>): boolean => {
-  const ranges = nodes.flatMap(({ mode, node }) =>
-    Rules.opposed[mode]!.map((other) => {
-      const start = Cells.ticketPrefix(tree, node, other)
-      return { start, end: prefixEnd(start), limit: 1 }
-    })
+/** [10] Where all tickets stand that exclude nodes, waiting ones too; each range is asked for its first ticket alone. */
+export const freeRanges = (tree: Key, nodes: ReadonlyArray<NodeMode>): ReadonlyArray<Range> => {
+  const prefixOf = Cells.ticketPrefixes(tree)
+  return nodes.flatMap(({ mode, node }) =>
+    Rules.opposedRuns[mode]!.map(([first, last]) => ({
+      start: prefixOf(node, first),
+      end: prefixEnd(prefixOf(node, last)),
+      limit: 1
+    }))
   )
-  tx.prefetch([], ranges)
+}
+
+/** Whether no ticket at all, earlier or later, stands in ranges. `key` is fetched in the same trip. */
+export const isFree = (tx: TxView, ranges: ReadonlyArray<Range>, key: Key): boolean => {
+  tx.prefetch([key], ranges)
   return ranges.every((range) => tx.range(range).length === 0)
 }
 

@@ -23,6 +23,18 @@ for (const [name, backend, settleMillis] of [
     tree: (options) => overStore(StoreLock.make(`tree ${++trees}`, options), Store.layer(backend))
   })
 
+  it.live(`a lock that is free is one commit, its release another, and nothing is read for it alone in ${name}`, () =>
+    Effect.gen(function* () {
+      const { stats } = (yield* Store).engine
+      const tree = StoreLock.make(`tree ${++trees}`)
+      yield* tree.write("/a/b").withLock(Effect.void)
+      const before = { ...stats }
+      for (let i = 0; i < 10; i++) yield* tree.write("/a/b").withLock(Effect.void)
+      assert.strictEqual(stats.commits - before.commits, 20)
+      assert.strictEqual(stats.readOnly - before.readOnly, 0)
+    }).pipe(Effect.provide(Store.layer(backend)))
+  )
+
   it.live(`64 waiting writers in ${name}: a release wakes at most two`, () =>
     Effect.gen(function* () {
       const tree = StoreLock.make(`tree ${++trees}`)
