@@ -51,7 +51,8 @@ export const parse = (log: string, directory: string): ReadonlyArray<Operation> 
     const call = /^(\w+)\((.*)\)\s+= (-?\d+)/.exec(line)
     if (call === null || Number(call[3]) < 0) continue
     const name = call[1]!
-    const args = call[2]!
+    // An argument list that was cut at "unfinished" ends in a space.
+    const args = call[2]!.trimEnd()
     const fd = /^(\d+)<([^>]*)>/.exec(args)
     const file = fd === null ? "" : fd[2]!.includes("\\x") ? text(fd[2]!) : fd[2]!
     const strings = [...args.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map((match) => match[1]!)
