@@ -19,7 +19,7 @@ export type * from "./CoordinationModel.ts"
 export interface Options<Id = Store> {
   /** The store that it lives in: that of the data it guards. Default: `Store`. */
   readonly store?: StoreKey<Id> | undefined
-  /** Most requests of this process that may wait at once for one lock with modes, and for all mutexes and read-write locks together; the next one fails with `LimitExceeded`. 100,000 when left out. */
+  /** Most requests that may wait at once, over all processes of the store, for one lock with modes, and for all mutexes and read-write locks together; the next one fails with `LimitExceeded`. 100,000 when left out. */
   readonly waitersMax?: number | undefined
 }
 

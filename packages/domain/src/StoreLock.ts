@@ -16,12 +16,12 @@ import * as Rules from "./core/LockRules.ts"
 import type { NodeMode } from "./core/LockRules.ts"
 import type { Unlock } from "./core/SessionCells.ts"
 import { HeldLock, heldStamps, type Place } from "./internal/HeldLock.ts"
-import { type Asker, asking, counted, isFull } from "./internal/asking.ts"
+import { type Asker, asking } from "./internal/asking.ts"
 import { unfenced } from "./internal/HeldRecord.ts"
 import * as lockErrors from "./internal/lockErrors.ts"
 import * as lockOps from "./internal/lockOps.ts"
 import * as Operation from "./internal/Operation.ts"
-import type { StoreKey, StoreShape } from "./internal/StoreShape.ts"
+import type { StoreKey } from "./internal/StoreShape.ts"
 import type { TxView } from "./internal/TxView.ts"
 import { versioned } from "./internal/versioned.ts"
 import * as Lock from "./LockModel.ts"
@@ -33,7 +33,7 @@ export interface Options<P, Id = Store> {
   readonly store?: StoreKey<Id> | undefined
   /** How a path of the tree is written; strings split at `/` and tuples of key parts when left out. */
   readonly path?: Lock.PathSchema<P> | undefined
-  /** Most requests of this process that may wait at once; the next one fails with `LimitExceeded`. 100,000 when left out. */
+  /** Most requests that may wait at once, over all processes of the store; the next one fails with `LimitExceeded`. 100,000 when left out. */
   readonly waitersMax?: number | undefined
 }
 
@@ -133,19 +133,6 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
     nodes: ReadonlyArray<NodeMode>,
     options: Lock.RequestOptions
   ): Effect.Effect<HeldLock<Id>, Failure, Id> {
-    return Effect.flatMap(this.store, ({ engine }: StoreShape) =>
-      isFull(engine, this.what, this.limit)
-        ? Effect.flatMap(this.acquireIfFree(nodes, options), (held) =>
-            held === undefined ? Effect.fail(lockErrors.tooMany(this.what, this.limit)) : Effect.succeed(held)
-          )
-        : counted(this.enqueue(nodes, options), engine, this.what)
-    )
-  }
-
-  private enqueue(
-    nodes: ReadonlyArray<NodeMode>,
-    options: Lock.RequestOptions
-  ): Effect.Effect<HeldLock<Id>, Failure, Id> {
     const ranges = lockOps.freeRanges(this.prefix, nodes)
     return this.asking(nodes, options, (place, asker, will) => {
       const { store, tree } = place
@@ -167,7 +154,7 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
           }
           const looked = will.holding.length === 0 ? Effect.void : held.refuseCycle()
           return Effect.as(
-            Effect.andThen(looked, lockErrors.inTime(held.awaitGrant(), this.what, options.timeout)),
+            Effect.andThen(looked, lockErrors.inTime(held.awaitGrant(this.limit), this.what, options.timeout)),
             held
           )
         }

@@ -12,6 +12,7 @@ import type { Unlock } from "../core/SessionCells.ts"
 import * as Lock from "../LockModel.ts"
 import type * as Sessions from "../Sessions.ts"
 import * as StoreError from "../StoreError.ts"
+import { allowed } from "./Allowance.ts"
 import type { Engine } from "./Engine.ts"
 import { dropped, HeldRecord, unfenced } from "./HeldRecord.ts"
 import { cycleThrough } from "./lockCycles.ts"
@@ -46,21 +47,38 @@ export class HeldLock<Id> extends HeldRecord<Id> {
 
   /**
    * [7 to 9] Waits until nothing earlier is in the way. The token is the version of the read that found it so. What it waits
-   * for is one ticket, so that a release wakes few, and a commit is compared with one key for each that waits.
+   * for is one ticket, so that a release wakes few, and a commit is compared with one key for each that waits. Who has to
+   * wait is one of `waitersMax`, over all processes.
    */
-  awaitGrant(): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
+  awaitGrant(waitersMax: number): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
+    return Effect.flatMap(this.look(), (behind) => {
+      if (behind === undefined) return Effect.void
+      const { prefix, store } = this.place
+      return allowed(this.waitBehind(behind), { what: this.what, prefix, store, max: waitersMax }, this)
+    })
+  }
+
+  /** The key of the ticket that it waits for; `undefined` once it is granted. */
+  private look(): Effect.Effect<Key | undefined, Lock.LockError | StoreError.StoreError, Id> {
     const { prefix, store, tree } = this.place
     const look = versioned(store, `lock.${tree}.look`, (tx) => lockOps.look(tx, this.recordKey, prefix, this.nodes))
-    const gone = (ticket: Key) =>
-      Operation.make(store, `lock.${tree}.wait`, (tx) => {
-        if (lockOps.isBehind(tx, this.recordKey, ticket)) throw retry
-      })
     return Effect.flatMap(look, ({ value, version }) => {
       if (value === "gone") return Effect.fail(lost(this.what))
-      if (value !== "granted") return Effect.andThen(gone(value.behind), this.awaitGrant())
+      if (value !== "granted") return Effect.succeed(value.behind)
       this.token = version
-      return Effect.void
+      return Effect.succeed(undefined)
     })
+  }
+
+  private waitBehind(ticket: Key): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {
+    const { store, tree } = this.place
+    const gone = Operation.make(store, `lock.${tree}.wait`, (tx) => {
+      if (lockOps.isBehind(tx, this.recordKey, ticket)) throw retry
+    })
+    return Effect.flatMap(
+      Effect.flatMap(gone, () => this.look()),
+      (behind) => (behind === undefined ? Effect.void : this.waitBehind(behind))
+    )
   }
 
   /** [18, 19] Refuses a wait that would never end. */

@@ -14,12 +14,13 @@ import * as KeyDecode from "../core/KeyDecode.ts"
 import { definitionOf, type Modes } from "../core/ModeRules.ts"
 import * as Lock from "../LockModel.ts"
 import type { StoreError } from "../StoreError.ts"
-import { type Asker, asking, counted, isFull } from "./asking.ts"
+import { allowed } from "./Allowance.ts"
+import { type Asker, asking } from "./asking.ts"
 import { type HeldAs, HeldRecord, unfenced } from "./HeldRecord.ts"
 import * as lockErrors from "./lockErrors.ts"
 import * as modeOps from "./modeOps.ts"
 import * as Operation from "./Operation.ts"
-import type { StoreKey, StoreShape } from "./StoreShape.ts"
+import type { StoreKey } from "./StoreShape.ts"
 import { retry } from "./TxView.ts"
 import { versioned } from "./versioned.ts"
 
@@ -37,24 +38,41 @@ class HeldMode<Id> extends HeldRecord<Id> {
     Operation.makeRelaxed(this.store, `${this.what}.release`, (tx) => modeOps.release(tx, this.recordKey))
   )
 
-  /** Waits until it is granted; the token is the version of the commit that did it. */
-  awaitGrant(): Effect.Effect<void, Failure, Id> {
+  /**
+   * Waits until it is granted; the token is the version of the commit that did it. Who has to wait is one of `waitersMax`,
+   * over all processes.
+   */
+  awaitGrant(waitersMax: number): Effect.Effect<void, Failure, Id> {
+    return Effect.flatMap(this.look(false), (found) => {
+      if (found === "granted") return Effect.void
+      const { line, store, what } = this
+      return allowed(this.waitOn(found), { what, prefix: line.prefix, store, max: waitersMax }, this)
+    })
+  }
+
+  /** Grants it if it is its turn. Else it waits for who holds, if told to, or says who is before it. */
+  private look(waits: boolean): Effect.Effect<"granted" | "wait" | { readonly behind: Key }, Failure, Id> {
     const { line, recordKey, store, what } = this
     const look = versioned(store, `${what}.grant`, (tx) => {
       const found = modeOps.grant(tx, line, recordKey)
-      if (found === "wait") throw retry
+      if (found === "wait" && waits) throw retry
       return found
     })
-    const behind = (key: Key) =>
-      Operation.make(store, `${what}.wait`, (tx) => {
-        if (tx.get(recordKey) !== undefined && modeOps.waits(tx, line, key)) throw retry
-      })
-    return Effect.flatMap(look, ({ value, version }): Effect.Effect<void, Failure, Id> => {
+    return Effect.flatMap(look, ({ value, version }) => {
       if (value === "gone") return Effect.fail(lockErrors.lost(what))
-      if (value !== "granted") return Effect.andThen(behind(value.behind), this.awaitGrant())
-      this.token = version
-      return Effect.void
+      if (value === "granted") this.token = version
+      return Effect.succeed(value)
     })
+  }
+
+  private waitOn(found: "wait" | { readonly behind: Key }): Effect.Effect<void, Failure, Id> {
+    const { line, recordKey, store, what } = this
+    const next = Effect.flatMap(this.look(true), (then) => (then === "granted" ? Effect.void : this.waitOn(then)))
+    if (found === "wait") return next
+    const gone = Operation.make(store, `${what}.wait`, (tx) => {
+      if (tx.get(recordKey) !== undefined && modeOps.waits(tx, line, found.behind)) throw retry
+    })
+    return Effect.andThen(gone, next)
   }
 
   /** Refuses a wait that would never end. */
@@ -123,7 +141,7 @@ export class StoreModeLock<M extends string, Id> implements ModeLock<M, Id> {
 
   private acquire(mode: M, options: ModeOptions): Effect.Effect<HeldMode<Id>, Failure, Id> {
     const { line, store, waitersMax } = this
-    const asked = this.asking(mode, options, (asker, wanted) =>
+    return this.asking(mode, options, (asker, wanted) =>
       Effect.flatMap(
         versioned(store, `${line.what}.request`, (tx) => modeOps.request(tx, line, asker.session, asker.nonce, wanted)),
         ({ value, version }): Effect.Effect<HeldMode<Id> | undefined, Failure, Id> => {
@@ -134,18 +152,12 @@ export class StoreModeLock<M extends string, Id> implements ModeLock<M, Id> {
           if (value.granted) return Effect.succeed(held)
           const looked = wanted.holding.length === 0 ? Effect.void : held.refuseCycle()
           return Effect.as(
-            Effect.andThen(looked, lockErrors.inTime(held.awaitGrant(), line.what, options.timeout)),
+            Effect.andThen(looked, lockErrors.inTime(held.awaitGrant(waitersMax), line.what, options.timeout)),
             held
           )
         }
       )
     )
-    return Effect.flatMap(store, ({ engine }: StoreShape): Effect.Effect<HeldMode<Id>, Failure, Id> => {
-      if (!isFull(engine, line.what, waitersMax)) return counted(asked, engine, line.what)
-      return Effect.flatMap(this.acquireIfFree(mode, options), (held) =>
-        held === undefined ? Effect.fail(lockErrors.tooMany(line.what, waitersMax)) : Effect.succeed(held)
-      )
-    })
   }
 
   private acquireIfFree(mode: M, options: ModeOptions): Effect.Effect<HeldMode<Id> | undefined, Failure, Id> {

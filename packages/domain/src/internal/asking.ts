@@ -1,4 +1,4 @@
-/** What every request that waits in a store has: a session, a place in line that is taken back whatever happens, and a limit. */
+/** What every request that waits in a store has: a session, and a place in line that is taken back whatever happens. */
 import * as Effect from "effect/Effect"
 import type { Key } from "../core/Key.ts"
 import * as Sessions from "../Sessions.ts"
@@ -18,32 +18,6 @@ export interface Asker {
   /** Its stamp, once it is known: then nothing need be searched to take it back. */
   stamp: Key | undefined
 }
-
-/** Requests of this process that wait, by engine and name. */
-const waiting = new WeakMap<Engine, Map<string, number>>()
-
-const countAt = (engine: Engine): Map<string, number> => {
-  let counts = waiting.get(engine)
-  if (counts === undefined) waiting.set(engine, (counts = new Map<string, number>()))
-  return counts
-}
-
-/** Whether this process has `max` requests in one line already. */
-export const isFull = (engine: Engine, line: string, max: number): boolean => (countAt(engine).get(line) ?? 0) >= max
-
-/** Counts as waiting in a line while it runs. */
-export const counted = <A, E, R>(self: Effect.Effect<A, E, R>, engine: Engine, line: string): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const counts = countAt(engine)
-    counts.set(line, (counts.get(line) ?? 0) + 1)
-    return Effect.onExit(self, () =>
-      Effect.sync(() => {
-        const left = counts.get(line)! - 1
-        if (left === 0) counts.delete(line)
-        else counts.set(line, left)
-      })
-    )
-  })
 
 /**
  * Asks with the process's session. Whatever ends it before it has succeeded, `takeBack` runs in the end, in the background

@@ -42,13 +42,19 @@ export const inTime = <A, E, R>(
   })
 }
 
-/** Requests that may wait at once, unless said otherwise: in a local form per tree or lock, in a store per process as well. */
+/** Requests that may wait at once for a tree or a lock, unless said otherwise: in a store over all of its processes. */
 export const waitersMax = 100_000
 
-export const tooMany = (what: string, max: number): StoreError.StoreError =>
+export const tooMany = (what: string, max: number): StoreError.StoreError => refusedWaiter(`has ${max}`, what, max)
+
+/** `max` is what all processes of a store are allowed, the parts of blocks that some of them have to spare included. */
+export const tooManyOverAll = (what: string, max: number): StoreError.StoreError =>
+  refusedWaiter(`in this store has, or has promised to its processes, ${max}`, what, max)
+
+const refusedWaiter = (has: string, what: string, max: number): StoreError.StoreError =>
   StoreError.make(
     new StoreError.LimitExceeded({
-      message: `the ${what} has ${max} waiting requests already: nothing was taken, those in line are unharmed`,
+      message: `the ${what} ${has} waiting requests already (waitersMax, in requests): nothing was taken, those in line are unharmed; ask again later, or give it a higher waitersMax`,
       limit: "waitersMax",
       max,
       actual: max + 1

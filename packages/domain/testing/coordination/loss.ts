@@ -15,7 +15,7 @@ const until = (check: Effect.Effect<boolean, unknown, Store>) =>
   })
 
 /** Registers the tests with vitest. */
-export const lossSuite = (name: string, { processes }: LossOptions): void => {
+export const lossTests = (name: string, { processes }: LossOptions): void => {
   describe(name, () => {
     it.live("a lock with modes: what the dead one held is free, its waiters leave the line, who held is told", () =>
       Effect.scoped(

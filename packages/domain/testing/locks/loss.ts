@@ -42,7 +42,7 @@ export const takeForDead = (sid: string) =>
   })
 
 /** Registers the tests with vitest. */
-export const lossSuite = (name: string, options: LossOptions): void => {
+export const lossTests = (name: string, options: LossOptions): void => {
   describe(name, () => {
     it.live("commits nothing more, is interrupted with LockLost, and the next in line goes on (bad case 11)", () =>
       Effect.scoped(
