@@ -80,6 +80,25 @@ const struct = (random: Prng.Prng, depth: number): Drawn => {
 
 const absent = Symbol("absent")
 
+/** A tuple of 1 to 5 single values; some too short, too long or with a hole. */
+const tuple = (random: Prng.Prng): Drawn => {
+  const parts: Array<Drawn> = []
+  for (let i = random.between(1, 5); i > 0;) {
+    const part = leaf(random)
+    if (part.schema.ast._tag === "Arrays") continue
+    parts.push(part)
+    i--
+  }
+  const value = () => {
+    const out = parts.map((part) => part.value())
+    if (random.chance(0.02)) out.pop()
+    else if (random.chance(0.02)) out.push("excess")
+    else if (random.chance(0.01)) delete out[0]
+    return frozenOrNot(random, out)
+  }
+  return { schema: Schema.Tuple(parts.map(({ schema }) => schema)), value }
+}
+
 describe("the short way of plain values", () => {
   it("gives the bytes of SchemaBinary, and a frozen copy as they decode, or leaves the value to it", () => {
     const random = Prng.make(seed)
@@ -87,7 +106,7 @@ describe("the short way of plain values", () => {
     let refused = 0
     let left = 0
     for (let s = 0; s < schemas; s++) {
-      const { schema, value } = struct(random, 2)
+      const { schema, value } = random.chance(0.4) ? tuple(random) : struct(random, 2)
       const short = encoderOf(schema.ast)!
       const codec = SchemaBinary.toCodec(schema) as Schema.Codec<unknown, Uint8Array<ArrayBuffer>>
       const [toBytes, fromBytes] = [Schema.encodeUnknownExit(codec), Schema.decodeUnknownSync(codec)]
@@ -129,7 +148,12 @@ describe("the short way of plain values", () => {
       Schema.Struct({ list: Schema.Array(Schema.Number) }),
       Schema.Struct({ toString: Schema.String }),
       Schema.Struct({ a: Schema.Int }).check(Schema.makeFilter(({ a }) => a > 0)),
-      Schema.Record(Schema.String, Schema.Int)
+      Schema.Record(Schema.String, Schema.Int),
+      Schema.Tuple([Schema.Int, Schema.Array(Schema.Int)]),
+      Schema.Tuple([Schema.Int, Schema.optionalKey(Schema.Int)]),
+      Schema.TupleWithRest(Schema.Tuple([Schema.Int]), [Schema.Int]),
+      Schema.Tuple([Schema.NumberFromString]),
+      Schema.Tuple([Schema.Int]).check(Schema.makeFilter(([n]) => n > 0))
     ]) {
       expect(of(schema)).toBeUndefined()
     }

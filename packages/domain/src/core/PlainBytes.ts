@@ -15,9 +15,15 @@ const envelope = 0x20
 const scalarBytesMax = 24
 
 /** The bytes of a value of which `take` has made sure, with their header; `undefined` when they are too many. */
-export const bytesOf = (node: Node, value: Record<string, unknown>, schema: number): Uint8Array | undefined => {
+export const bytesOf = (node: Node, value: unknown, schema: number): Uint8Array | undefined => {
   scratch[headerBytes + 1] = envelope
-  const end = sized(headerBytes, putStruct(node, value, headerBytes + 2))
+  const body = headerBytes + 2
+  const end = sized(
+    headerBytes,
+    node.kind === Kind.tuple
+      ? putTuple(node.elements, value as ReadonlyArray<unknown>, body)
+      : putStruct(node, value as Record<string, unknown>, body)
+  )
   if (end < 0) return undefined
   scratch[0] = codecBytes.binary
   scratch[1] = schema >> 8
@@ -132,6 +138,28 @@ const putArray = (element: Node, values: ReadonlyArray<unknown>, at: number): nu
     if (element.kind === Kind.string) at = sized(at, putString(value as string, at + 1))
     else if (element.kind === Kind.int) at = putNumber(value as number, at)
     else scratch[at++] = value === true ? 1 : 0
+  }
+  return at
+}
+
+const putTuple = (elements: ReadonlyArray<Node>, values: ReadonlyArray<unknown>, at: number): number => {
+  for (let i = 0; i < elements.length && at >= 0; i++) {
+    if (at + scalarBytesMax > frameBytesMax) return -1
+    const value = values[i]
+    switch (elements[i]!.leaf) {
+      case Kind.int:
+        at = putNumber(value as number, at)
+        break
+      case Kind.boolean:
+        scratch[at++] = value === true ? 1 : 0
+        break
+      case Kind.string:
+        at = sized(at, putString(value as string, at + 1))
+        break
+      default:
+        // Its kind is told by its size, which takes the place of the tag.
+        at = sized(at, putAnyNumber(value as number, at, at + 1))
+    }
   }
   return at
 }

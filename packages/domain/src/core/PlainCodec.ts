@@ -1,5 +1,5 @@
 /**
- * The short way of plain values: structs, and arrays within them, of numbers, strings, booleans and literals. Pure.
+ * The short way of plain values: structs, arrays within them, and tuples, of numbers, strings, booleans and literals. Pure.
  *
  * Law: where it answers, its bytes are those of `SchemaBinary`'s codec in its default mode, and its copy equals what
  * decoding them gives. Everything else, above all each value that does not fit, it leaves to that codec, which knows why;
@@ -7,8 +7,8 @@
  * (`test/plainCodec.test.ts`). It exists because Schema's interpreter takes four times as long to say yes.
  *
  * The format, of which a struct of five fields uses all: a frame is its size and one byte of envelope; a struct is its
- * fields in the order of their ids (FNV-1a of the name), each a tag (`id * 8 + kind`) and a payload by its kind; numbers
- * are `2 * magnitude + sign`; all sizes, tags and numbers are little-endian base 128.
+ * fields in the order of their ids (FNV-1a of the name), each a tag (`id * 8 + kind`) and a payload by its kind; a tuple is
+ * the payloads of its elements, each after its size unless its kind tells it; numbers are `2 * magnitude + sign`; all sizes, tags and numbers are little-endian base 128.
  */
 import type * as SchemaAST from "effect/SchemaAST"
 import { bytesOf } from "./PlainBytes.ts"
@@ -26,7 +26,8 @@ export type Encoder = (input: unknown, schema: number) => Plain | undefined
 /** The short way for a Schema, `undefined` where it has none. */
 export const encoderOf = (ast: SchemaAST.AST): Encoder | undefined => {
   const node = nodeOf(ast)
-  return node?.kind !== Kind.struct ? undefined : (input, schema) => encode(node, input, schema)
+  if (node?.kind !== Kind.struct && node?.kind !== Kind.tuple) return undefined
+  return (input, schema) => encode(node, input, schema)
 }
 
 /** A test that says yes to values of a primitive Schema with checks; after a no, ask Schema. `undefined` for other Schemas. */
@@ -50,7 +51,7 @@ const encode = (node: Node, input: unknown, schema: number): Plain | undefined =
     return undefined
   }
   if (copy === no) return undefined
-  const bytes = bytesOf(node, copy as Record<string, unknown>, schema)
+  const bytes = bytesOf(node, copy, schema)
   return bytes === undefined ? undefined : { bytes, copy }
 }
 
@@ -66,6 +67,8 @@ const take = (node: Node, input: unknown): unknown => {
       return takeStruct(node, input)
     case Kind.array:
       return takeArray(node.element!, input)
+    case Kind.tuple:
+      return takeTuple(node.elements, input)
     case Kind.literal:
       return Object.is(input, node.literal) ? input : no
     default:
@@ -110,5 +113,16 @@ const takeArray = (element: Node, input: unknown): unknown => {
   // What is frozen all the way down is as good as a copy, and slow to copy.
   const out: ReadonlyArray<unknown> = Object.isFrozen(input) ? input : input.slice()
   for (let i = 0; i < out.length; i++) if (!isLeaf(element, out[i])) return no
+  return Object.freeze(out)
+}
+
+const takeTuple = (elements: ReadonlyArray<Node>, input: unknown): unknown => {
+  if (!Array.isArray(input) || input.length !== elements.length) return no
+  const out: Array<unknown> = []
+  for (let i = 0; i < elements.length; i++) {
+    const copy = take(elements[i]!, input[i])
+    if (copy === no) return no
+    out.push(copy)
+  }
   return Object.freeze(out)
 }

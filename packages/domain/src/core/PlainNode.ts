@@ -4,7 +4,7 @@
 import type * as SchemaAST from "effect/SchemaAST"
 
 /** What a part of a value is. */
-export const Kind = { string: 0, number: 1, int: 2, boolean: 3, literal: 4, array: 5, struct: 6 } as const
+export const Kind = { string: 0, number: 1, int: 2, boolean: 3, literal: 4, array: 5, struct: 6, tuple: 7 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
 type Filter = SchemaAST.Filter<unknown>
@@ -19,6 +19,8 @@ export interface Node {
   readonly leaf: Kind
   /** Of an array. */
   readonly element: Node | undefined
+  /** Of a tuple. */
+  readonly elements: ReadonlyArray<Node>
   /** Of a struct: in the order of the Schema, and in that of the bytes. */
   readonly fields: ReadonlyArray<Field>
   readonly byId: ReadonlyArray<Field>
@@ -52,7 +54,7 @@ export const nodeOf = (ast: SchemaAST.AST, depth = 0): Node | undefined => {
     case "Literal":
       return literalNode(ast)
     case "Arrays":
-      return arrayNode(ast, depth)
+      return ast.elements.length > 0 ? tupleNode(ast, depth) : arrayNode(ast, depth)
     case "Objects":
       return structNode(ast, depth)
     default:
@@ -69,6 +71,7 @@ const node = (kind: Kind, ast: SchemaAST.AST, parts: Partial<Node> = {}): Node =
   literal: undefined,
   leaf: kind,
   element: undefined,
+  elements: none,
   fields: none,
   byId: none,
   ...parts
@@ -96,11 +99,26 @@ const literalNode = (ast: SchemaAST.Literal): Node | undefined => {
 }
 
 const arrayNode = (ast: SchemaAST.Arrays, depth: number): Node | undefined => {
-  if (ast.isMutable || ast.checks !== undefined || ast.elements.length > 0 || ast.rest.length !== 1) return undefined
+  if (ast.isMutable || ast.checks !== undefined || ast.rest.length !== 1) return undefined
   const element = nodeOf(ast.rest[0]!, depth + 1)
   // Arrays of other things have formats of their own, which pay off by size rather than by speed.
   if (element?.kind !== Kind.string && element?.kind !== Kind.int && element?.kind !== Kind.boolean) return undefined
   return node(Kind.array, ast, { element })
+}
+
+/** A tuple that is the whole value, of single values alone. */
+const tupleNode = (ast: SchemaAST.Arrays, depth: number): Node | undefined => {
+  if (depth > 0 || ast.isMutable || ast.checks !== undefined || ast.rest.length > 0) return undefined
+  if ((ast as { encodingChecks?: unknown }).encodingChecks !== undefined || ast.elements.length > fieldsMax)
+    return undefined
+  const elements: Array<Node> = []
+  for (const element of ast.elements) {
+    const inner = nodeOf(element, depth + 1)
+    if (inner === undefined || inner.kind >= Kind.array) return undefined
+    if (element.context?.isOptional === true || element.context?.isMutable === true) return undefined
+    elements.push(inner)
+  }
+  return node(Kind.tuple, ast, { elements })
 }
 
 const structNode = (ast: SchemaAST.Objects, depth: number): Node | undefined => {

@@ -44,13 +44,26 @@ const copier_ = (ast: SchemaAST.AST, depth: number): Copier | undefined => {
 }
 
 const arrayCopier = (ast: SchemaAST.Arrays, depth: number): Copier | undefined => {
-  if (ast.isMutable || ast.elements.length > 0 || ast.rest.length !== 1) return undefined
+  if (ast.elements.length > 0) return tupleCopier(ast, depth)
+  if (ast.isMutable || ast.rest.length !== 1) return undefined
   const inner = copier_(ast.rest[0]!, depth + 1)
   if (inner === undefined) return undefined
   return inner === identity
     ? // What is frozen all the way down is as good as a copy, and slow to copy.
       (input: ReadonlyArray<unknown>) => (Object.isFrozen(input) ? input : Object.freeze(input.slice()))
     : (input: ReadonlyArray<unknown>) => Object.freeze(input.map(inner))
+}
+
+const tupleCopier = (ast: SchemaAST.Arrays, depth: number): Copier | undefined => {
+  if (ast.isMutable || ast.rest.length > 0) return undefined
+  const copiers: Array<Copier> = []
+  for (const element of ast.elements) {
+    const inner = copier_(element, depth + 1)
+    if (inner === undefined || element.context?.isOptional === true || element.context?.isMutable === true)
+      return undefined
+    copiers.push(inner)
+  }
+  return (input: ReadonlyArray<unknown>) => Object.freeze(copiers.map((copier, i) => copier(input[i])))
 }
 
 const structCopier = (ast: SchemaAST.Objects, depth: number): Copier | undefined => {

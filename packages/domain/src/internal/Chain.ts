@@ -77,6 +77,8 @@ export class Chain {
       for (const range of ranges) {
         const newest = this.overlay.newestIn(range.start, range.end)
         if (newest !== undefined && newest.position > range.position) return range
+        // On the end of the chain already: nothing in `changed` is younger, and it may be long.
+        if (from === this.version) continue
         for (const [key, version] of this.changed) {
           if (version > from && key >= range.start && key < range.end) return range
         }
