@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -17,8 +18,10 @@ import { type Access, codecOf, Collection } from "@weft/domain/Collection"
 import { deadlineOf } from "@weft/domain/core/Envelope"
 import type { Key, Stamp } from "@weft/domain/core/Key"
 import { decodePart } from "@weft/domain/core/KeyDecode"
+import { isOneStep } from "@weft/domain/internal/Run"
 import type { StoreKey, StoreShape } from "@weft/domain/internal/StoreShape"
 import { retry } from "@weft/domain/internal/TxView"
+import { isPauseNear } from "@weft/domain/internal/unbroken"
 import { withinTransaction } from "@weft/domain/internal/Within"
 import { Store } from "@weft/domain/Store"
 import * as StoreError from "@weft/domain/StoreError"
@@ -48,6 +51,15 @@ export const make = <TS extends Schema.Constraint, Ps extends Predicates = {}, I
   // Services of the tuple's Schema are those of whoever calls; the constraint above leaves tuples alone.
   new StoreTupleSpace<Extract<TS["Type"], ReadonlyArray<unknown>>, Ps, Id>(name, definition)
 
+/** A template made ready in a store. */
+interface Prepared<T extends ReadonlyArray<unknown>> {
+  readonly compiled: Compiled
+  readonly follower: Follower.Follower<T>
+}
+
+/** Tells masks of all arities apart. */
+const nameOf = ({ arity, mask }: Compiled): number => arity * 2 ** 31 + mask
+
 class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, Id> implements TupleSpace<T, Ps, Id> {
   readonly name: string
   readonly base: Collection<T>
@@ -56,11 +68,12 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   private readonly arities: ReadonlySet<number> | undefined
   private readonly waitersMax: number
   private readonly isBounded: boolean
+  private readonly mayNeedEffect: boolean
   private readonly listenerBuffer: number
   private readonly describe: (value: unknown) => string
   private readonly isTuple: (value: unknown) => boolean
   private readonly followers = new WeakMap<object, Follower.Follower<T>>()
-  private readonly readyMasks = new WeakMap<object, Set<string>>()
+  private readonly readyMasks = new WeakMap<object, Set<number>>()
 
   constructor(name: string, definition: StoreDefinition<Schema.Constraint, Ps, Id>) {
     this.name = name
@@ -76,6 +89,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
     })
     this.cells = new SpaceCells(this.base, definition.returnsMax ?? defaults.returnsMax, definition.tuplesMax)
     this.waitersMax = definition.waitersMax ?? defaults.waitersMax
+    this.mayNeedEffect = this.base.codec!.mayNeedEffect
     this.isBounded = definition.tuplesMax !== undefined
     this.listenerBuffer = definition.listenerBuffer ?? defaults.listenerBuffer
     this.describe = describer(definition.tuple)
@@ -178,7 +192,13 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   take<const P>(template: P): Effect.Effect<Match<T, P>, StoreError.StoreError, Id> {
     return this.waiting(
       template,
-      (compiled, follower) => Effect.map(Taking.take(this.place(compiled, follower)), tupleOf<T, P>),
+      (compiled, follower, fiber) => {
+        const place = this.place(compiled, follower)
+        // In one step with what its caller does next, there is nothing that could interrupt it between.
+        const isShort = !this.mayNeedEffect && isOneStep(fiber, this.base.store, this.base.registration)
+        const take = isShort && !isPauseNear(fiber) ? Taking.takeInOneStep(place) : Taking.take(place)
+        return Effect.map(take, tupleOf<T, P>)
+      },
       (access, compiled, follower) => {
         const found = this.cells.free(access, compiled, follower.readied, true)
         if (found === undefined) throw retry
@@ -281,40 +301,47 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
 
   private waiting<A>(
     template: unknown,
-    alone: (compiled: Compiled, follower: Follower.Follower<T>) => Effect.Effect<A, StoreError.StoreError, any>,
+    alone: (
+      compiled: Compiled,
+      follower: Follower.Follower<T>,
+      fiber: Fiber.Fiber<unknown, unknown>
+    ) => Effect.Effect<A, StoreError.StoreError, any>,
     joined: (access: Access, compiled: Compiled, follower: Follower.Follower<T>) => A
   ): Effect.Effect<A, StoreError.StoreError, any> {
-    return Effect.withFiber((fiber) =>
-      Context.getOrUndefined(fiber.context, Transaction) === undefined
-        ? Effect.flatMap(this.prepared(template), ({ compiled, follower }) => alone(compiled, follower))
-        : this.looking("waiting", template, joined)
-    )
+    return Effect.withFiber((fiber) => {
+      if (Context.getOrUndefined(fiber.context, Transaction) !== undefined)
+        return this.looking("waiting", template, joined)
+      const compiled = this.compiled(template)
+      if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
+      const shape: StoreShape = Context.getUnsafe(fiber.context, this.base.store)
+      if (this.isKnown(compiled, shape)) return alone(compiled, this.followerIn(shape), fiber)
+      return Effect.flatMap(this.registered(compiled, shape), ({ follower }) => alone(compiled, follower, fiber))
+    })
   }
 
   /** The template made ready and, outside of transactions, its mask registered. */
-  private prepared(
-    template: unknown
-  ): Effect.Effect<
-    { readonly compiled: Compiled; readonly follower: Follower.Follower<T> },
-    StoreError.StoreError,
-    any
-  > {
+  private prepared(template: unknown): Effect.Effect<Prepared<T>, StoreError.StoreError, any> {
     return Effect.suspend(() => {
       const compiled = this.compiled(template)
       if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
-      return Effect.flatMap(this.base.store, (shape: StoreShape) => {
-        const follower = this.followerIn(shape)
-        const ready = { compiled, follower }
-        const known = this.readyMasks.get(shape.engine)
-        const name = `${compiled.arity} ${compiled.mask}`
-        if (compiled.mask === 0 || known?.has(name) === true) return Effect.succeed(ready)
-        return Effect.map(this.indexed(compiled), () => {
-          if (known === undefined) this.readyMasks.set(shape.engine, new Set([name]))
-          else known.add(name)
-          return ready
-        })
-      })
+      return Effect.flatMap(this.base.store, (shape: StoreShape) => this.registered(compiled, shape))
     })
+  }
+
+  private registered(compiled: Compiled, shape: StoreShape): Effect.Effect<Prepared<T>, StoreError.StoreError, any> {
+    const ready = { compiled, follower: this.followerIn(shape) }
+    if (this.isKnown(compiled, shape)) return Effect.succeed(ready)
+    return Effect.map(this.indexed(compiled), () => {
+      const known = this.readyMasks.get(shape.engine)
+      if (known === undefined) this.readyMasks.set(shape.engine, new Set([nameOf(compiled)]))
+      else known.add(nameOf(compiled))
+      return ready
+    })
+  }
+
+  /** Whether this process has registered the template's mask before. */
+  private isKnown(compiled: Compiled, { engine }: StoreShape): boolean {
+    return compiled.mask === 0 || this.readyMasks.get(engine)?.has(nameOf(compiled)) === true
   }
 
   /** [2] Registers a mask and indexes what is there, in steps; nothing inside of a transaction. */

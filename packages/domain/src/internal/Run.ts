@@ -103,6 +103,13 @@ const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: Any
   }
 }
 
+/** Whether an operation that stands alone is one step of its fiber now: there is nothing to wait for before it, and none after. */
+export const isOneStep = (fiber: AnyFiber, store: StoreKey<any>, opening: Opening<any>): boolean => {
+  const engine = engineOf(fiber, store)
+  if (engine.sync === undefined || !engine.isOpen(opening)) return false
+  return fencesOf(fiber.context, engine).length === 0 && !isGuarding(engine)
+}
+
 const isGuarding = (engine: Engine): boolean => {
   engine.tickets.refreshSync()
   return engine.guards.any

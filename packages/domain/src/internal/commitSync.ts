@@ -9,6 +9,8 @@ import * as StoreError from "../StoreError.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Engine } from "./Engine.ts"
 
+const none: ReadonlyArray<never> = []
+
 /**
  * Commits. The failure of the transaction, or `undefined` when it committed or when `attempt.stale` was set because
  * something it read has changed. A read-only attempt stands on one state that was the present during the transaction.
@@ -21,13 +23,16 @@ export const commitSync = (engine: Engine, attempt: Attempt): StoreError.StoreEr
   }
   const sync = engine.sync!
   const sequence = ++engine.sequence
+  const present = sync.version()
+  // Nothing was committed since the snapshot: all that was read holds, and need not be told.
+  const isPresent = attempt.version === present
   const request: CommitRequest = {
     id: { session: engine.session, sequence },
     resolvedBelow: sequence,
-    base: attempt.version < 0 ? sync.version() : attempt.version,
+    base: attempt.version < 0 ? present : attempt.version,
     atMillis: engine.clock().currentTimeMillisUnsafe(),
-    reads: journal.readChecks(),
-    ranges: journal.rangeChecks(attempt.version),
+    reads: isPresent ? none : journal.readChecks(),
+    ranges: isPresent ? none : journal.rangeChecks(attempt.version),
     writes: journal.writes()
   }
   return settle(engine, attempt, sync.commitOne(request))

@@ -5,18 +5,20 @@
 import { type Access, type Collection, isExpired_ } from "@weft/domain/Collection"
 import { deliveriesOf, withDeadline } from "@weft/domain/core/Envelope"
 import { type Key, prefixEnd, successor } from "@weft/domain/core/Key"
-import { encodePart } from "@weft/domain/core/KeyCodec"
 import * as KeyDecode from "@weft/domain/core/KeyDecode"
 import { type Restore, type Ticket, type Will, willOf, willValue } from "@weft/domain/core/SessionCells"
 import { settle, type Settlement, type TakeEnd, type TakeWill } from "@weft/domain/core/TupleRules"
+import type { Range } from "@weft/domain/core/Commit"
 import type { Value } from "@weft/domain/core/Value"
 import type { Version } from "@weft/domain/core/Version"
-import type { Item, TxView } from "@weft/domain/internal/TxView"
+import type { TxView } from "@weft/domain/internal/TxView"
 import * as Sessions from "@weft/domain/Sessions"
 import { buildingValue, entryValue, putBack, readyValue } from "@weft/domain/TupleCells"
 import * as Handing from "../core/Handing.ts"
-import { type Compiled, fits, PredicateFailed } from "../core/Template.ts"
-import { classOf, SpaceKeys, stampOf, takes } from "./SpaceKeys.ts"
+import { type Compiled, fits } from "../core/Template.ts"
+import { classOf, headOf, rangeOf, SpaceKeys, stampOf, takes } from "./SpaceKeys.ts"
+import { firstWaiterIn, type Waiting } from "./Line.ts"
+import { isReadyIn, isReadyValue, type Kept, MaskRegistry } from "./MaskRegistry.ts"
 import { SpaceRoom } from "./SpaceRoom.ts"
 import { ofValue, type Readied, type TicketRecord, toValue } from "./Tickets.ts"
 
@@ -26,14 +28,6 @@ export interface Found<T> {
   readonly key: Key
   readonly value: Value
   readonly tuple: T
-}
-
-/** A ticket that is there. */
-export interface Waiting {
-  readonly stamp: Key
-  readonly key: Key
-  readonly record: TicketRecord
-  readonly template: Compiled
 }
 
 /** A tuple taken out, with what puts it back. */
@@ -62,44 +56,36 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   readonly keys: SpaceKeys
   readonly returnsMax: number
   readonly #room: SpaceRoom
+  readonly #registry: MaskRegistry
 
   constructor(base: Collection<T>, returnsMax: number, tuplesMax?: number) {
     this.base = base
     this.keys = new SpaceKeys(base)
     this.returnsMax = returnsMax
+    this.#registry = new MaskRegistry(this.keys)
     this.#room = new SpaceRoom(base.name, this.keys.room, tuplesMax)
   }
 
   // Masks [2] --------------------------------------------------------------------------------------------------------
 
-  #registry(arity: number): Key {
-    return this.keys.masks + encodePart(arity)
-  }
-
-  #registered(tx: TxView, arity: number): ReadonlyArray<Item> {
-    const start = this.#registry(arity)
-    return tx.range({ start, end: prefixEnd(start) })
-  }
-
   /** Masks that are kept up for an arity, 0 first. */
   masks(tx: TxView, arity: number): ReadonlyArray<number> {
-    const registered = this.#registered(tx, arity)
-    return registered.length === 0 ? onlyZero : [0, ...registered.map(({ key }) => maskOf(key, this.keys.masks))]
+    return this.#registry.read(tx, arity).masks
   }
 
   /** Whether a template's mask may be looked at; otherwise mask 0 is. */
   isReady(tx: TxView, { arity, mask }: Compiled): boolean {
     if (mask === 0) return true
-    const value = tx.get(this.#registry(arity) + encodePart(mask))
-    return value !== undefined && value.size === readyValue.size
+    const value = tx.get(this.#registry.cell(arity, mask))
+    return value !== undefined && isReadyValue(value)
   }
 
   /** Begins to keep a mask up. False when it is ready, or when the arity has masks enough. */
   register(tx: TxView, { arity, mask }: Compiled): boolean {
-    const key = this.#registry(arity) + encodePart(mask)
+    const key = this.#registry.cell(arity, mask)
     const value = tx.get(key)
-    if (value !== undefined) return value.size !== readyValue.size
-    if (this.#registered(tx, arity).length >= masksMax) return false
+    if (value !== undefined) return !isReadyValue(value)
+    if (this.masks(tx, arity).length > masksMax) return false
     tx.set(key, buildingValue)
     return true
   }
@@ -110,7 +96,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
    */
   build(access: Access, { arity, mask }: Compiled, at?: Built, max: number = buildMax): Built | undefined {
     const { tx } = access
-    const registry = this.#registry(arity) + encodePart(mask)
+    const registry = this.#registry.cell(arity, mask)
     const since = tx.versionOf(registry)
     const start = at?.since === since ? at.from : this.keys.tuples
     const items = tx.range({ start, end: prefixEnd(this.keys.tuples), limit: max })
@@ -140,14 +126,18 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
   }
 
   /** Fits of a template, oldest first; what is expired is removed when `sweeps`. */
-  *fits(access: Access, template: Compiled, sweeps: boolean): Generator<Found<T>> {
+  fits(access: Access, template: Compiled, sweeps: boolean): Generator<Found<T>> {
+    const isReady = this.isReady(access.tx, template)
+    return this.#fitsIn(access, template, rangeOf(this.keys.entries + templateClass(template, isReady), 1), sweeps)
+  }
+
+  /** As `fits`; `first` is where they stand, of which one is read first. */
+  *#fitsIn(access: Access, template: Compiled, first: Range, sweeps: boolean): Generator<Found<T>> {
     const { tx } = access
-    const isReady = this.isReady(tx, template)
-    const prefix = this.keys.entries + templateClass(template, isReady)
-    const end = prefixEnd(prefix)
-    let start = prefix
-    for (let limit = 1; ; limit = Math.min(limit * 4, pageMax)) {
-      const entries = tx.range({ start, end, limit })
+    const { end } = first
+    let range = first
+    for (let limit = 1; ;) {
+      const entries = tx.range(range)
       if (entries.length > 1) {
         tx.prefetch(
           entries.map(({ key }) => this.keys.tuples + stampOf(key)),
@@ -159,7 +149,8 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
         if (found !== undefined && fits(template, found.tuple)) yield found
       }
       if (entries.length < limit) return
-      start = successor(entries[entries.length - 1]!.key)
+      limit = Math.min(limit * 4, pageMax)
+      range = { start: successor(entries[entries.length - 1]!.key), end, limit }
     }
   }
 
@@ -171,7 +162,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     const tuple = this.base.decode(access, value, key)
     if (!isExpired_(tx, value)) return { stamp, key, value, tuple }
     if (sweeps) {
-      this.#remove(tx, { stamp, key, value, tuple })
+      this.#remove(tx, { stamp, key, value, tuple }, this.#registry.read(tx, tuple.length))
       this.#room.free(tx, stamp)
     }
     return undefined
@@ -189,23 +180,29 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
     for (const stamp of stamps) this.#found(access, stamp, true)
   }
 
-  #remove(tx: TxView, { key, stamp, tuple }: Found<T>): Pick<Restore, "index" | "masks"> {
-    const masks = this.masks(tx, tuple.length)
-    const index = masks.map((mask) => this.keys.entries + classOf(tuple, mask) + stamp)
+  #remove(tx: TxView, { key, stamp, tuple }: Found<T>, kept: Kept): Pick<Restore, "index" | "masks"> {
+    const index: Array<Key> = []
     tx.delete(key)
-    for (const entry of index) tx.delete(entry)
-    const registry = this.#registry(tuple.length)
-    return { index, masks: masks.filter((mask) => mask !== 0).map((mask) => registry + encodePart(mask)) }
+    for (const mask of kept.masks) {
+      const entry = this.keys.entries + classOf(tuple, mask) + stamp
+      index.push(entry)
+      tx.delete(entry)
+    }
+    return { index, masks: kept.cells }
   }
 
   /** Takes a tuple out for good. */
   take(tx: TxView, found: Found<T>): Taken<T> {
-    this.#room.free(tx, found.stamp)
-    return this.#takeOut(tx, found, "")
+    return this.#take(tx, found, this.#registry.read(tx, found.tuple.length))
   }
 
-  #takeOut(tx: TxView, found: Found<T>, nonce: string): Taken<T> {
-    const { index, masks } = this.#remove(tx, found)
+  #take(tx: TxView, found: Found<T>, kept: Kept): Taken<T> {
+    this.#room.free(tx, found.stamp)
+    return this.#takeOut(tx, found, "", kept)
+  }
+
+  #takeOut(tx: TxView, found: Found<T>, nonce: string, kept: Kept): Taken<T> {
+    const { index, masks } = this.#remove(tx, found, kept)
     const restore: Restore = {
       kind: "restore",
       nonce,
@@ -214,7 +211,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
       dead: this.keys.dead + found.stamp,
       index,
       masks,
-      registry: this.#registry(found.tuple.length),
+      registry: this.#registry.range(found.tuple.length).start,
       returnsMax: this.returnsMax
     }
     return { tuple: found.tuple, value: found.value, restore }
@@ -222,7 +219,7 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 
   /** Takes a tuple out on trial: it is in flight until `willKey` is settled. */
   handOver(tx: TxView, found: Found<T>, willKey: Key, nonce: string): void {
-    const { restore } = this.#takeOut(tx, found, nonce)
+    const { restore } = this.#takeOut(tx, found, nonce, this.#registry.read(tx, found.tuple.length))
     tx.set(restore.inFlight, found.value)
     tx.set(willKey, willValue(restore))
   }
@@ -268,32 +265,47 @@ export class SpaceCells<T extends ReadonlyArray<unknown>> {
 
   /** The first ticket that a tuple fits, those of `except` left out. A predicate that throws fits nothing. */
   firstWaiter(tx: TxView, tuple: T, readied: Readied, except: ReadonlySet<Key>): Waiting | undefined {
-    let first: Waiting | undefined
-    for (const mask of this.masks(tx, tuple.length)) {
-      const prefix = this.keys.tickets + classOf(tuple, mask)
-      const end = prefixEnd(prefix)
-      let start = prefix
-      for (let limit = except.size + 1; ; limit = Math.min(limit * 4, pageMax)) {
-        const items = tx.range({ start, end, limit })
-        const found = items.find(({ key, value }) => {
-          const stamp = stampOf(key)
-          if (except.has(stamp)) return false
-          const record = ofValue(value)
-          const template = readied.of(record)
-          if (template === undefined || !decides(readied, record.nonce, template, tuple)) return false
-          if (first === undefined || stamp < first.stamp) first = { stamp, key, record, template }
-          return true
-        })
-        if (found !== undefined || items.length < limit) break
-        start = successor(items[items.length - 1]!.key)
-      }
-    }
-    return first
+    const ranges = this.masks(tx, tuple.length).map((mask) =>
+      rangeOf(this.keys.tickets + classOf(tuple, mask), except.size + 1)
+    )
+    return firstWaiterIn(tx, ranges, tuple, readied, except)
   }
 
   /** The oldest fit, unless somebody waits for it already [9]. */
   atOnce(access: Access, template: Compiled, readied: Readied): Found<T> | undefined {
-    return Handing.atOnce(this.fits(access, template, true), (found) => this.#isAwaited(access.tx, found, readied))
+    return this.#atOnce(access, template, readied).found
+  }
+
+  /** Takes the oldest fit out for good, unless somebody waits for it already [9]. */
+  takeAtOnce(access: Access, template: Compiled, readied: Readied): Taken<T> | undefined {
+    const { found, kept } = this.#atOnce(access, template, readied)
+    return found === undefined ? undefined : this.#take(access.tx, found, kept)
+  }
+
+  /** What it reads is asked for in one trip, as far as the template tells where it stands. */
+  #atOnce(
+    access: Access,
+    template: Compiled,
+    readied: Readied
+  ): { readonly found: Found<T> | undefined; readonly kept: Kept } {
+    const { tx } = access
+    const { arity, mask } = template
+    const any = headOf(arity, 0)
+    const own = mask === 0 ? any : templateClass(template, true)
+    const ownEntries = rangeOf(this.keys.entries + own, 1)
+    const tickets = [rangeOf(this.keys.tickets + any, 1)]
+    if (mask !== 0) tickets.push(rangeOf(this.keys.tickets + own, 1))
+    tx.prefetch(noKeys, [this.#registry.range(arity), ownEntries, ...tickets])
+    const kept = this.#registry.read(tx, arity)
+    const entries = isReadyIn(kept, mask) ? ownEntries : rangeOf(this.keys.entries + any, 1)
+    // A tuple is of the classes of the template that it fits; of others only it tells.
+    const isOfTemplate = kept.masks.length === tickets.length && (mask === 0 || kept.masks[1] === mask)
+    const found = Handing.atOnce(this.#fitsIn(access, template, entries, true), (fit) =>
+      isOfTemplate
+        ? firstWaiterIn(tx, tickets, fit.tuple, readied, none) !== undefined
+        : this.#isAwaited(tx, fit, readied)
+    )
+    return { found, kept }
   }
 
   /** The oldest fit for which nobody waits already [9]. */
@@ -373,22 +385,7 @@ export const takeWillOf = (will: Will | undefined): TakeWill =>
   will?.kind === "ticket" || will?.kind === "restore" ? will.kind : undefined
 
 const none: ReadonlySet<Key> = new Set()
-const onlyZero: ReadonlyArray<number> = [0]
-
-const decides = (readied: Readied, nonce: string, template: Compiled, tuple: ReadonlyArray<unknown>): boolean => {
-  try {
-    return fits(template, tuple)
-  } catch (error) {
-    if (!(error instanceof PredicateFailed)) throw error
-    readied.failed(nonce, error)
-    return false
-  }
-}
+const noKeys: ReadonlyArray<Key> = []
 
 /** Where a template's fits and its ticket stand: the class of its literals where their mask is kept, else all of its arity. */
 const templateClass = ({ mask, places }: Compiled, isKept: boolean): Key => classOf(places, isKept ? mask : 0)
-
-const maskOf = (key: Key, masks: Key): number => {
-  const { next } = KeyDecode.decodePart(key, masks.length)
-  return KeyDecode.decodePart(key, next).part as number
-}

@@ -12,7 +12,8 @@
  * | room | `(null, "room", shard)` | of a bounded space: tuples kept, in flight and dead letters, over up to 16 counters |
  */
 import type { Collection } from "@weft/domain/Collection"
-import type { Key, Part } from "@weft/domain/core/Key"
+import type { Range } from "@weft/domain/core/Commit"
+import { type Key, type Part, prefixEnd } from "@weft/domain/core/Key"
 import { encodePart, stampLength } from "@weft/domain/core/KeyCodec"
 import * as SessionCells from "@weft/domain/core/SessionCells"
 
@@ -39,12 +40,31 @@ export class SpaceKeys {
   }
 }
 
+/** Heads of classes that are known without encoding them again. */
+const headsMax = 1024
+const heads = new Map<number, Key>()
+
+/** How the classes of a mask begin. */
+export const headOf = (arity: number, mask: number): Key => {
+  const name = arity * 2 ** 31 + mask
+  let head = heads.get(name)
+  if (head === undefined) {
+    head = encodePart(arity) + encodePart(mask)
+    if (heads.size >= headsMax) heads.clear()
+    heads.set(name, head)
+  }
+  return head
+}
+
 /** The class of what has these literals at these places: the tail of entries' and tickets' prefixes. */
 export const classOf = (tuple: ReadonlyArray<unknown>, mask: number): Key => {
-  let key = encodePart(tuple.length) + encodePart(mask)
+  let key = headOf(tuple.length, mask)
   for (let rest = mask; rest !== 0; rest &= rest - 1) key += encodePart(literal(tuple[31 - Math.clz32(rest & -rest)]))
   return key
 }
+
+/** All keys that begin with a prefix, at most `limit` of them. */
+export const rangeOf = (start: Key, limit?: number): Range => ({ start, end: prefixEnd(start), limit })
 
 /** The stamp that a key ends with. */
 export const stampOf = (key: Key): Key => key.slice(-stampLength)

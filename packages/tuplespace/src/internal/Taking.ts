@@ -61,13 +61,14 @@ export const take = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ r
     })
   )
 
+/** As `take`, where the first look is one step of its fiber (`isOneStep`) and no pause is near: what is there is taken in it. */
+export const takeInOneStep = <T extends ReadonlyArray<unknown>>(place: Place<T>): Run<{ readonly tuple: T }> =>
+  Effect.flatMap(firstLook(place), (found) => (found === undefined ? take(place) : Effect.succeed(found)))
+
 /** The oldest fit, taken at once if nobody waits for it. */
 const firstLook = <T extends ReadonlyArray<unknown>>({ attempt, cells, compiled, follower }: Place<T>) =>
   cells.base.operation("take", (access): Taken<T> | undefined =>
-    attempt(() => {
-      const found = cells.atOnce(access, compiled, follower.readied)
-      return found === undefined ? undefined : cells.take(access.tx, found)
-    })
+    attempt(() => cells.takeAtOnce(access, compiled, follower.readied))
   )
 
 /** Puts a tuple back that its taker, interrupted meanwhile, will never see. */

@@ -65,8 +65,8 @@ const operationOf = ({ place, state }: Turn, client: Client, kind: Kind): ((acce
       return (access) => cells.build(access, template, client.built, indexedAtOnce)
     case "first":
       return (access) => {
-        const isPassing = actOf(client).act === "takeIfPresent"
-        const found = isPassing ? cells.free(access, template, readied, true) : cells.atOnce(access, template, readied)
+        if (actOf(client).act !== "takeIfPresent") return cells.takeAtOnce(access, template, readied)
+        const found = cells.free(access, template, readied, true)
         return found === undefined ? undefined : cells.take(access.tx, found)
       }
     case "ticket": {
