@@ -92,7 +92,7 @@ const tuple = (random: Prng.Prng): Drawn => {
   const value = () => {
     const out = parts.map((part) => part.value())
     if (random.chance(0.02)) out.pop()
-    else if (random.chance(0.02)) out.push("excess")
+    else if (random.chance(0.03)) out.push("excess")
     else if (random.chance(0.01)) delete out[0]
     return frozenOrNot(random, out)
   }
