@@ -29,7 +29,8 @@ import { Transaction } from "@weft/domain/Transaction"
 import * as Template from "./core/Template.ts"
 import type { Compiled, Match, Predicates } from "./core/Template.ts"
 import * as Follower from "./internal/Follower.ts"
-import { type Built, type Found, SpaceCells } from "./internal/SpaceCells.ts"
+import { Indexes } from "./internal/Indexes.ts"
+import { type Found, SpaceCells } from "./internal/SpaceCells.ts"
 import * as Taking from "./internal/Taking.ts"
 import { aritiesOf, arityMismatch } from "./internal/arities.ts"
 import { describer } from "./internal/describer.ts"
@@ -57,9 +58,6 @@ interface Prepared<T extends ReadonlyArray<unknown>> {
   readonly follower: Follower.Follower<T>
 }
 
-/** Tells masks of all arities apart. */
-const nameOf = ({ arity, mask }: Compiled): number => arity * 2 ** 31 + mask
-
 class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, Id> implements TupleSpace<T, Ps, Id> {
   readonly name: string
   readonly base: Collection<T>
@@ -73,7 +71,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
   private readonly describe: (value: unknown) => string
   private readonly isTuple: (value: unknown) => boolean
   private readonly followers = new WeakMap<object, Follower.Follower<T>>()
-  private readonly readyMasks = new WeakMap<object, Set<number>>()
+  private readonly indexes: Indexes<T>
 
   constructor(name: string, definition: StoreDefinition<Schema.Constraint, Ps, Id>) {
     this.name = name
@@ -88,6 +86,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
       value: codecOf(definition.tuple) as Codec<T>
     })
     this.cells = new SpaceCells(this.base, definition.returnsMax ?? defaults.returnsMax, definition.tuplesMax)
+    this.indexes = new Indexes(this.cells)
     this.waitersMax = definition.waitersMax ?? defaults.waitersMax
     this.mayNeedEffect = this.base.codec!.mayNeedEffect
     this.isBounded = definition.tuplesMax !== undefined
@@ -314,7 +313,7 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
       const compiled = this.compiled(template)
       if (compiled instanceof StoreError.StoreError) return Effect.fail(compiled)
       const shape: StoreShape = Context.getUnsafe(fiber.context, this.base.store)
-      if (this.isKnown(compiled, shape)) return alone(compiled, this.followerIn(shape), fiber)
+      if (this.indexes.isKnown(compiled, shape)) return alone(compiled, this.followerIn(shape), fiber)
       return Effect.flatMap(this.registered(compiled, shape), ({ follower }) => alone(compiled, follower, fiber))
     })
   }
@@ -330,34 +329,8 @@ class StoreTupleSpace<T extends ReadonlyArray<unknown>, Ps extends Predicates, I
 
   private registered(compiled: Compiled, shape: StoreShape): Effect.Effect<Prepared<T>, StoreError.StoreError, any> {
     const ready = { compiled, follower: this.followerIn(shape) }
-    if (this.isKnown(compiled, shape)) return Effect.succeed(ready)
-    return Effect.map(this.indexed(compiled), () => {
-      const known = this.readyMasks.get(shape.engine)
-      if (known === undefined) this.readyMasks.set(shape.engine, new Set([nameOf(compiled)]))
-      else known.add(nameOf(compiled))
-      return ready
-    })
-  }
-
-  /** Whether this process has registered the template's mask before. */
-  private isKnown(compiled: Compiled, { engine }: StoreShape): boolean {
-    return compiled.mask === 0 || this.readyMasks.get(engine)?.has(nameOf(compiled)) === true
-  }
-
-  /** [2] Registers a mask and indexes what is there, in steps; nothing inside of a transaction. */
-  private indexed(compiled: Compiled): Effect.Effect<void, StoreError.StoreError, any> {
-    return Effect.flatMap(Effect.context<never>(), (context) => {
-      if (Context.getOrUndefined(context, Transaction) !== undefined) return Effect.void
-      const build = (at?: Built): Effect.Effect<void, StoreError.StoreError, any> =>
-        Effect.flatMap(
-          this.base.operation("index", (access) => this.cells.build(access, compiled, at)),
-          (next) => (next === undefined ? Effect.void : build(next))
-        )
-      return Effect.flatMap(
-        this.base.operation("register", ({ tx }) => this.cells.register(tx, compiled)),
-        (isNew) => (isNew ? build() : Effect.void)
-      )
-    })
+    if (this.indexes.isKnown(compiled, shape)) return Effect.succeed(ready)
+    return Effect.as(this.indexes.register(compiled, shape), ready)
   }
 
   private followerIn(shape: StoreShape): Follower.Follower<T> {
