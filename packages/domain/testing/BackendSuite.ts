@@ -25,6 +25,7 @@ import { durabilityLaws } from "./backend/durabilityLaws.ts"
 import { historyLaws } from "./backend/historyLaws.ts"
 import { epochLaws, idLaws } from "./backend/idLaws.ts"
 import { laneLaws } from "./backend/laneLaws.ts"
+import { mirrorLaws } from "./backend/mirrorLaws.ts"
 import { rangeLaws } from "./backend/rangeLaws.ts"
 import { readLaws } from "./backend/readLaws.ts"
 import { overSync } from "./backend/SyncLane.ts"
@@ -64,6 +65,7 @@ export const laws: Readonly<Record<string, ReadonlyArray<Law>>> = {
   limits: limitLaws,
   changes: changeLaws,
   durability: durabilityLaws,
+  mirror: mirrorLaws,
   histories: historyLaws
 }
 
