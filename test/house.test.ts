@@ -31,6 +31,13 @@ const broken: Readonly<Record<string, ReadonlyArray<Row>>> = {
     { name: "skip", path: "packages/domain/test/a.test.ts", text: `describe.${"skip"}("x", () => {})` },
     { name: "effect.only", path: "packages/domain/test/a.test.ts", text: `it.effect.${"only"}("x", () => {})` }
   ],
+  global: [
+    { name: "environment", path: "packages/domain/test/a.test.ts", text: `process.env["A"] ??= "b"` },
+    { name: "global", path: "test/a.test.ts", text: `globalThis.fetch = f` },
+    { name: "folder", path: "test/a/b.test.ts", text: `process.chdir("a")` },
+    { name: "fake timers", path: "packages/domain/testing/A.ts", text: "vi.useFakeTimers()" },
+    { name: "prototype", path: "apps/demo/test/a.test.ts", text: "Map.prototype.get = f" }
+  ],
   cast: [
     { name: "any", path: "apps/demo/src/a.ts", text: "const a = b as any\n" },
     { name: "by unknown", path: "apps/demo/src/a.ts", text: "const a = b as unknown as string\n" },

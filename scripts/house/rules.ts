@@ -67,6 +67,18 @@ const focused: Rule = (source) =>
       )
     : []
 
+/** Test files share a process and its modules (`isolate: false`). */
+const globals: Rule = (source) =>
+  /\/(test|testing)\/.*\.ts$|^test\/.*\.test\.ts$/.test(source.path)
+    ? each(
+        source,
+        codeOf(source.text),
+        /\bprocess\.env(\.\w+|\[[^\]\n]+\]) *(\?\?|\|\|)?=(?!=)|\bglobalThis\.\w+ *=(?!=)|\bprocess\.chdir\b|\bvi\.\w+|\.prototype\.\w+ *=(?!=)/g,
+        "global",
+        (m) => `${m[0]} changes what other test files see, in the same process: give it as an argument`
+      )
+    : []
+
 /** Lines above a cast in which a comment counts as its justification: a statement may begin a little earlier. */
 const JUSTIFIED_LINES = 3
 
@@ -128,7 +140,7 @@ const importRules: Rule = (source) =>
     ? Imports.violations(source).map(({ line, message, rule }) => ({ rule, path: source.path, line, message }))
     : []
 
-const rules: ReadonlyArray<Rule> = [size, leftovers, focused, casts, machine, lockHosts, purity, importRules]
+const rules: ReadonlyArray<Rule> = [size, leftovers, focused, globals, casts, machine, lockHosts, purity, importRules]
 
 /** Every violation in every source, in order of the sources. */
 export const check = (sources: ReadonlyArray<Source>): ReadonlyArray<Violation> =>

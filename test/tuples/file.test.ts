@@ -13,8 +13,6 @@ import * as WorkerPlaces from "@weft/tuplespace/WorkerPlaces"
 
 const parent = fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir()
 const directory = fs.mkdtempSync(path.join(parent, "weft-tuples-"))
-// Each worker reads the same modules: a cache of them is half of its time.
-process.env["NODE_COMPILE_CACHE"] ??= path.join(os.tmpdir(), "weft-compile-cache")
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 
 const worker = new URL("./suiteWorker.ts", import.meta.url)

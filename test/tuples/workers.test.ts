@@ -14,8 +14,6 @@ import * as Workers from "@weft/tuplespace/Workers"
 import { dies, DiskFull, space } from "./mortalWorker.ts"
 
 const directory = fs.mkdtempSync(path.join(fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir(), "weft-workers-"))
-// Each worker reads the same modules: a cache of them is half of its time.
-process.env["NODE_COMPILE_CACHE"] ??= path.join(os.tmpdir(), "weft-compile-cache")
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 
 let files = 0
