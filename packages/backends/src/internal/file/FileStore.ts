@@ -247,6 +247,7 @@ export class FileStore implements Apply.View {
       if (rows[0]!.seq !== this.seq + 1 || rows[0]!.version < this.version) return this.reload()
       for (const row of rows) {
         this.foreignBatches++
+        this.database.logRowWritten(row)
         this.follow(row)
       }
       if (rows.length < rowsPerQuery) return
