@@ -11,8 +11,11 @@ import { Prng } from "@weft/domain/testing/Prng"
 import * as FileBackend from "../src/FileBackend.ts"
 import { client, contents, directory, value } from "./support.ts"
 
+/** Syncs of a disk that others use at the same time may take tens of milliseconds each. */
+const syncsMillis = 60_000
+
 const inDirectory = (name: string, body: (file: string) => Effect.Effect<void, unknown>) =>
-  it.live(name, () => Effect.scoped(Effect.flatMap(directory, (dir) => body(path.join(dir, "desk.weft")))))
+  it.live(name, () => Effect.scoped(Effect.flatMap(directory, (dir) => body(path.join(dir, "desk.weft")))), syncsMillis)
 
 /** Opens, uses, closes. */
 const using = <A, E>(

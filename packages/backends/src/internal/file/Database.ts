@@ -173,7 +173,7 @@ export class Database {
   }
 
   /**
-   * A row was written, here or by another process. While the write-ahead log grows a sync takes twice as long, since the file
+   * A row was written, here or by another process. While the write-ahead log grows a sync takes longer, since the file
    * system has to write down its length, too: so it is brought into the file by the pages of all.
    */
   logRowWritten({ body }: LogRow): void {
