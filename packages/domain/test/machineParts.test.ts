@@ -72,6 +72,7 @@ describe("OrderedKeys", () => {
         const within = sorted.filter((one) => start <= one && one < end)
         assert.deepEqual(collect(false), within.slice(0, limit))
         assert.deepEqual(collect(true), within.toReversed().slice(0, limit))
+        assert.strictEqual(ordered.first(start, end), within[0])
       }
       const all: Array<string> = []
       ordered.forEach("", "\xff", (value) => all.push(value) > 0)

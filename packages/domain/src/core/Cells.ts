@@ -23,6 +23,8 @@ export const historyBytesDefault = 256 * 1024 * 1024
 /** Slots of absent keys kept beyond a quarter of the present ones. */
 const absentMin = 1024
 
+const nothing: ReadonlyArray<Entry> = []
+
 export class Cells {
   private readonly slots = new Map<Key, Slot>()
   private readonly present = new OrderedKeys<Slot>()
@@ -58,6 +60,11 @@ export class Cells {
     const found: Array<Entry> = []
     const max = limit ?? Infinity
     if (max <= 0) return found
+    if (max === 1 && reverse !== true) {
+      // Most looks are for the first: an array that grows has room for 17.
+      const slot = this.present.first(start, end)
+      return slot === undefined ? nothing : [{ key: slot.key, cell: slot.cell! }]
+    }
     const visit = (slot: Slot): boolean => found.push({ key: slot.key, cell: slot.cell! }) < max
     if (reverse === true) this.present.forEachReverse(start, end, visit)
     else this.present.forEach(start, end, visit)

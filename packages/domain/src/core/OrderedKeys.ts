@@ -87,6 +87,14 @@ export class OrderedKeys<A> {
     }
   }
 
+  /** The value of the first key of [start, end). */
+  first(start: Key, end: Key): A | undefined {
+    if (!(start < end)) return undefined
+    const { block, index } = this.placeOf(start)
+    const found = this.blocks[block]
+    return found !== undefined && found.keys[index]! < end ? found.values[index] : undefined
+  }
+
   /** As `forEach`, in falling order. */
   forEachReverse(start: Key, end: Key, visit: (value: A) => boolean): void {
     if (!(start < end)) return

@@ -117,12 +117,9 @@ const takeArray = (element: Node, input: unknown): unknown => {
 }
 
 const takeTuple = (elements: ReadonlyArray<Node>, input: unknown): unknown => {
-  if (!Array.isArray(input) || input.length !== elements.length) return no
-  const out: Array<unknown> = []
-  for (let i = 0; i < elements.length; i++) {
-    const copy = take(elements[i]!, input[i])
-    if (copy === no) return no
-    out.push(copy)
-  }
+  if (!Array.isArray(input) || input.length !== elements.length || Object.getPrototypeOf(input) !== Array.prototype)
+    return no
+  const out: ReadonlyArray<unknown> = input.slice()
+  for (let i = 0; i < elements.length; i++) if (take(elements[i]!, out[i]) === no) return no
   return Object.freeze(out)
 }

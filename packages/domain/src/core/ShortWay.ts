@@ -145,8 +145,11 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
   const changes: Array<KeyChange> = []
   for (let i = 0; i < writes.length; i++) {
     const write = writes[i]!
-    const key = targetOf(write, version)
-    const before = machine.cells.slot(key)?.cell
+    const target = targetOf(write, version)
+    const slot = machine.cells.slot(target)
+    const before = slot?.cell
+    // What is kept of a commit shares its keys with the cells.
+    const key = slot === undefined ? target : slot.key
     const value = valueOf(write, before, key)
     if (value !== undefined && "_tag" in value) return reject(machine, request, value)
     if (value === undefined && before === undefined) continue
@@ -161,7 +164,8 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
     const { after, key } = changes[i]!
     machine.cells.put(key, machine.cells.slot(key), after, version)
   }
-  machine.recent.push(request.id!, request.atMillis, changes)
+  // A copy is as long as it is full: what grew has room for 17.
+  machine.recent.push(request.id!, request.atMillis, changes.slice())
   return committed(machine, request, version)
 }
 
@@ -175,8 +179,9 @@ const insert = (changes: Array<KeyChange>, change: KeyChange): void => {
 
 const writeOne = (machine: Machine, request: CommitRequest, write: Write): Reply => {
   const version = Version.next(machine.version)
-  const key = targetOf(write, version)
-  const slot: Slot | undefined = machine.cells.slot(key)
+  const target = targetOf(write, version)
+  const slot: Slot | undefined = machine.cells.slot(target)
+  const key = slot === undefined ? target : slot.key
   const before = slot === undefined ? undefined : slot.cell
   const value = valueOf(write, before, key)
   if (value !== undefined && "_tag" in value) return reject(machine, request, value)

@@ -173,7 +173,7 @@ export class Attempt implements TxView, TransactionHandle {
     if (own.length === 0 && this.journal.deletedRanges === undefined) {
       const entries = this.reader.range(this, range)
       this.addFootprint(range, entries, entries.length >= limit ? entries[entries.length - 1]!.key : undefined)
-      return entries.map(itemOf)
+      return entries.length === 0 ? nothing : entries.map(itemOf)
     }
     return this.merge(range, own, limit)
   }
@@ -321,5 +321,7 @@ export class Attempt implements TxView, TransactionHandle {
     return this.millis
   }
 }
+
+const nothing: ReadonlyArray<Item> = []
 
 const itemOf = (entry: Entry): Item => ({ key: entry.key, value: entry.cell.value })
