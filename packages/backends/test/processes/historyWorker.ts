@@ -1,7 +1,6 @@
 /**
- * One of several processes that run a workload on one file: `historyWorker.ts FILE JOURNAL WORKLOAD NAME INDEX TRANSACTIONS
- * SEED OUT`. Starts when its parent says so, writes its history to OUT, and what its own invariant found wrong to standard
- * output, a line each.
+ * One of several processes that run workloads on one file each: `historyWorker.ts NAME JOURNAL INDEX`. For each `Job` it opens
+ * the file, says `ready`, starts when it is told so, writes its history to `out`, and says what its own invariant found wrong.
  */
 import * as fs from "node:fs"
 import { Effect } from "effect"
@@ -21,7 +20,16 @@ export const workloads = {
 
 export type Name = keyof typeof workloads
 
-type Arguments = [string, string, string, "wal" | "rollback", Name, string, string, string, string, string]
+/** What a process is told to run next. */
+export interface Job {
+  readonly file: string
+  readonly workload: Name
+  readonly transactions: number
+  readonly seed: number
+  readonly out: string
+}
+
+type Arguments = [string, string, string, "wal" | "rollback", string]
 
 /** Fibers of a process, so that transactions of one process meet too. */
 export const clients = 4
@@ -30,27 +38,34 @@ export const clients = 4
 const valuesPerProcess = 100_000_000
 
 if (process.argv[1] === import.meta.filename) {
-  const [, , path, journal, workloadName, name, index, transactions, seed, out] = process.argv as Arguments
-  const orphaned = (): never => process.exit(1)
-  process.on("disconnect", orphaned)
-  const told = new Promise((go) => process.once("message", go))
+  const [, , name, journal, index] = process.argv as Arguments
+  process.on("disconnect", () => process.exit(1))
+  const told = () => new Promise((go) => process.once("message", go))
   // The monotonic clock of the machine: one for all its processes.
   const now = (): number => Number(process.hrtime.bigint())
-  const recorder = new History.Recorder({ now, firstValue: Number(index) * valuesPerProcess + 1 })
-  const main = Effect.gen(function* () {
-    process.send!({ ready: name })
-    yield* Effect.promise(() => told)
-    return yield* Workloads.run(workloads[workloadName](), {
-      clients,
-      transactions: Math.ceil(Number(transactions) / clients),
-      prng: new Prng(Number(seed)),
-      recorder,
-      process: name
+  const run = async ({ file, out, seed, transactions, workload }: Job) => {
+    const recorder = new History.Recorder({ now, firstValue: Number(index) * valuesPerProcess + 1 })
+    const main = Effect.gen(function* () {
+      const all = told()
+      process.send!({ ready: name })
+      yield* Effect.promise(() => all)
+      return yield* Workloads.run(workloads[workload](), {
+        clients,
+        transactions: Math.ceil(transactions / clients),
+        prng: new Prng(seed),
+        recorder,
+        process: name
+      })
     })
-  })
-  const problems = await Effect.runPromise(Effect.provide(main, Store.layer(FileBackend.layer({ path, journal }))))
-  fs.writeFileSync(out, History.toLines(recorder.history()))
-  for (const problem of problems) console.log(problem)
-  process.off("disconnect", orphaned)
-  process.disconnect()
+    const layer = Store.layer(FileBackend.layer({ path: file, journal }))
+    const problems = await Effect.runPromise(Effect.provide(main, layer))
+    fs.writeFileSync(out, History.toLines(recorder.history()))
+    return problems
+  }
+  for (;;) {
+    // The parent alone sends, jobs and starts in turns.
+    const job = (await told()) as Job
+    const problems = await run(job)
+    process.send!({ problems })
+  }
 }

@@ -2,7 +2,7 @@
  * Transactions of four processes on one file, their histories merged and judged: strictly serializable, on both journals.
  * Short: 2,000 transactions; `WEFT_SCALE=full`: 200,000 on each journal.
  */
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import * as History from "@weft/domain/testing/History"
 import * as Serializability from "@weft/domain/testing/Serializability"
 import { memoryDirectory } from "../support.ts"
-import type { Name } from "./historyWorker.ts"
+import type { Job, Name } from "./historyWorker.ts"
 
 const isFull = process.env["WEFT_SCALE"] === "full"
 const seed = Number(process.env["WEFT_SEED"] ?? 21)
@@ -28,39 +28,55 @@ interface Run {
 
 const workerFile = path.join(import.meta.dirname, "historyWorker.ts")
 
-/** Runs one workload in `processes` processes that begin together. */
-const run = async (dir: string, journal: string, workload: Name, transactions: number): Promise<Run> => {
-  const file = path.join(dir, `${workload}.weft`)
-  const workers = Array.from({ length: processes }, (_, index) => {
-    const out = path.join(dir, `${workload}-${index}.jsonl`)
-    const each = Math.ceil(transactions / processes)
-    const args = [file, journal, workload, `p${index}`, index, each, seed * 100 + index, out].map(String)
-    const child = fork(workerFile, args, { stdio: ["ignore", "pipe", "pipe", "ipc"] })
-    let stdout = ""
-    let stderr = ""
-    child.stdout!.on("data", (data) => (stdout += String(data)))
-    child.stderr!.on("data", (data) => (stderr += String(data)))
-    const ready = new Promise<void>((go) => child.once("message", () => go()))
-    const ended = new Promise<string>((go, fail) =>
-      child.once("close", (code) =>
-        code === 0
-          ? go(stdout)
-          : fail(new Error(`process ${index} ended with ${code}: ${stderr.slice(-2000)}; ${replay}`))
+interface Told {
+  readonly ready?: string
+  readonly problems?: ReadonlyArray<string>
+}
+
+/** One process, which runs a workload after the other: its start takes longer than a short one. */
+class Worker {
+  private readonly child: ChildProcess
+  private stderr = ""
+  private readonly failed: Promise<never>
+
+  constructor(journal: string, index: number) {
+    this.child = fork(workerFile, [`p${index}`, journal, `${index}`], { stdio: ["ignore", "ignore", "pipe", "ipc"] })
+    this.child.stderr!.on("data", (data) => (this.stderr += String(data)))
+    this.failed = new Promise((_, fail) =>
+      this.child.once("close", (code) =>
+        fail(new Error(`process ${index} ended with ${code}: ${this.stderr.slice(-2000)}; ${replay}`))
       )
     )
-    ended.catch(() => {})
-    return { child, ready, ended, out }
+    this.failed.catch(() => {})
+  }
+
+  /** What it answers. */
+  ask(message: Job | "go"): Promise<Told> {
+    const answer = new Promise<Told>((go) => this.child.once("message", (told) => go(told as Told)))
+    this.child.send(message)
+    return Promise.race([answer, this.failed])
+  }
+
+  end(): void {
+    this.child.kill("SIGKILL")
+  }
+}
+
+/** Runs one workload in all processes, which begin together. */
+const run = async (workers: ReadonlyArray<Worker>, dir: string, workload: Name, transactions: number): Promise<Run> => {
+  const out = (index: number) => path.join(dir, `${workload}-${index}.jsonl`)
+  const job = (index: number): Job => ({
+    file: path.join(dir, `${workload}.weft`),
+    workload,
+    transactions: Math.ceil(transactions / workers.length),
+    seed: seed * 100 + index,
+    out: out(index)
   })
-  try {
-    await Promise.all(workers.map(({ ended, ready }) => Promise.race([ready, ended])))
-    for (const { child } of workers) child.send("go")
-    const outputs = await Promise.all(workers.map(({ ended }) => ended))
-    return {
-      history: History.merge(workers.map(({ out }) => History.fromLines(fs.readFileSync(out, "utf8")))),
-      problems: outputs.flatMap((output) => output.split("\n").filter((line) => line !== ""))
-    }
-  } finally {
-    for (const { child } of workers) child.kill("SIGKILL")
+  await Promise.all(workers.map((worker, index) => worker.ask(job(index))))
+  const answers = await Promise.all(workers.map((worker) => worker.ask("go")))
+  return {
+    history: History.merge(workers.map((_, index) => History.fromLines(fs.readFileSync(out(index), "utf8")))),
+    problems: answers.flatMap(({ problems }) => problems ?? [])
   }
 }
 
@@ -86,9 +102,13 @@ describe("transactions of several processes on one file", () => {
         Effect.scoped(
           Effect.gen(function* () {
             const dir = yield* memoryDirectory
+            const workers = yield* Effect.acquireRelease(
+              Effect.sync(() => Array.from({ length: processes }, (_, index) => new Worker(journal, index))),
+              (all) => Effect.sync(() => all.forEach((worker) => worker.end()))
+            )
             let judged = 0
             for (const [workload, share] of Object.entries(shares) as Array<[Name, number]>) {
-              const { history, problems } = yield* Effect.promise(() => run(dir, journal, workload, total * share))
+              const { history, problems } = yield* Effect.promise(() => run(workers, dir, workload, total * share))
               assert.deepStrictEqual(problems, [], replay)
               const verdict = Serializability.check(history)
               if (!verdict.ok) throw new Error(`${Serializability.format(history, verdict)}\n${replay}`)
