@@ -61,6 +61,11 @@ const faketimeLibrary = (() => {
 
 export const hasFaketime = faketimeLibrary !== undefined
 
+/** What the library shares with a process's children; who is killed leaves it in memory for ever. */
+const removeFaketime = (pid: number): void => {
+  for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) fs.rmSync(`/dev/shm/${name}`, { force: true })
+}
+
 const workerFile = path.join(import.meta.dirname, "worker.ts")
 const pause = (millis: number) => new Promise<void>((go) => setTimeout(go, millis))
 
@@ -112,7 +117,12 @@ class Worker {
       if (message.tally !== undefined) this.tally = message.tally
       if (message.done !== undefined) onDone(message.done)
     })
-    this.exited = new Promise((go) => this.child.once("close", () => go()))
+    this.exited = new Promise((go) =>
+      this.child.once("close", () => {
+        if (isSkewed) removeFaketime(this.child.pid!)
+        go()
+      })
+    )
   }
 
   get isReady(): boolean {
