@@ -9,22 +9,12 @@ import * as Version from "@weft/domain/core/Version"
 import * as FileBackend from "../src/FileBackend.ts"
 import { Database } from "../src/internal/file/Database.ts"
 import { FileStore } from "../src/internal/file/FileStore.ts"
-import { client, contents, memoryDirectory, value } from "./support.ts"
+import { client, memoryDirectory, opened, value } from "./support.ts"
 
 const inDirectory = (name: string, body: (file: string) => Effect.Effect<void, unknown>) =>
   it.live(name, () => Effect.scoped(Effect.flatMap(memoryDirectory, (dir) => body(path.join(dir, "desk.weft")))))
 
 const set = (key: string, text: string) => [{ _tag: "Set", key, value: value(text) } as const]
-
-/** What a store says when it is opened: its version and cells. */
-const opened = (file: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const backend = yield* FileBackend.make({ path: file })
-      const { version } = yield* backend.read({ keys: [], ranges: [] })
-      return { version, cells: yield* contents(backend) }
-    })
-  )
 
 describe("relaxed commits", () => {
   inDirectory(

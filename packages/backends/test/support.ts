@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { Backend } from "@weft/domain/Backend"
 import type { CommitRequest, Durability, Write } from "@weft/domain/core/Commit"
 import { Value } from "@weft/domain/core/Value"
+import * as FileBackend from "../src/FileBackend.ts"
 
 const directoryIn = (parent: () => string) =>
   Effect.acquireRelease(
@@ -52,4 +53,14 @@ export const client = (backend: Backend["Service"], session = `test-${++sessions
 export const contents = (backend: Backend["Service"]) =>
   Effect.map(backend.read({ keys: [], ranges: [{ start: "", end: "\xff" }] }), ({ ranges }) =>
     Object.fromEntries(ranges[0]!.map(({ cell, key }) => [key, textOf(cell.value)]))
+  )
+
+/** What a file says when it is opened: its version and cells. */
+export const opened = (file: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const backend = yield* FileBackend.make({ path: file })
+      const { version } = yield* backend.read({ keys: [], ranges: [] })
+      return { version, cells: yield* contents(backend) }
+    })
   )

@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import * as Version from "@weft/domain/core/Version"
 import * as FileBackend from "../../src/FileBackend.ts"
 import { Database } from "../../src/internal/file/Database.ts"
-import { client, contents, memoryDirectory, value } from "../support.ts"
+import { client, memoryDirectory, opened, value } from "../support.ts"
 import { runTold } from "./faults.ts"
 
 const hasStrace = spawnSync("strace", ["-V"]).status === 0
@@ -55,15 +55,6 @@ const fail = (file: string, end: "die" | "close", { at, call }: { readonly call:
     assert.strictEqual(told.injected, 1)
     return { synced: numberOf(told.lines, "synced"), version: numberOf(told.lines, "told") }
   })
-
-const opened = (file: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const backend = yield* FileBackend.make({ path: file })
-      const { version } = yield* backend.read({ keys: [], ranges: [] })
-      return { version, cells: yield* contents(backend) }
-    })
-  )
 
 const law = (name: string, body: (directory: string, file: string) => Effect.Effect<void, unknown>) =>
   it.live(
