@@ -180,10 +180,9 @@ const transactOn = (
 ): AnyEffect => {
   const transacting = new Transacting(engine, fiber, named, options)
   transacting.progress = progress
-  const first =
-    options.locked === undefined
-      ? startAttempt(transacting, self)
-      : Effect.flatMap(lockAll(transacting), () => startAttempt(transacting, self))
+  // Begun within the frame that ends it: a fiber interrupted before that would go on with an attempt that nobody commits.
+  const begin = () => startAttempt(transacting, self)
+  const first = options.locked === undefined ? Effect.suspend(begin) : Effect.flatMap(lockAll(transacting), begin)
   return Effect.onExitPrimitive(first, () => {
     fiber.setContext(transacting.context)
     transacting.endAttempt()
