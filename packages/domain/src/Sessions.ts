@@ -53,6 +53,8 @@ export interface Session {
   readonly nextPlace: () => Key
   /** Waits for the end. */
   readonly lost: Effect.Effect<never, SessionLost>
+  /** Calls `tell` once at the end, now if it has ended; the result takes that back. `tell` must not throw. */
+  readonly whenLost: (tell: () => void) => () => void
   /** Runs under the session: interrupted when it ends. */
   readonly guard: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SessionLost, R>
 }
@@ -81,6 +83,7 @@ class Live implements Session {
   /** Monotonic time at which the last acknowledged bump was sent. */
   sentMillis = 0
   #lost = false
+  readonly #told = new Set<() => void>()
 
   constructor(id: string) {
     this.id = id
@@ -97,6 +100,12 @@ class Live implements Session {
     return Deferred.await(this.ended)
   }
 
+  whenLost = (tell: () => void): (() => void) => {
+    if (this.#lost) tell()
+    else this.#told.add(tell)
+    return () => this.#told.delete(tell)
+  }
+
   guard = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SessionLost, R> =>
     Effect.raceFirst(self, this.lost)
 
@@ -105,6 +114,8 @@ class Live implements Session {
     this.#lost = true
     const message = `session ${this.id} has ended: ${why}. What ran under it was interrupted, what hung on it is given back`
     Deferred.doneUnsafe(this.ended, Effect.fail(new SessionLost({ message, session: this.id })))
+    for (const tell of this.#told) tell()
+    this.#told.clear()
   }
 }
 

@@ -10,6 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Key, KeyError, type Part } from "./core/Key.ts"
+import type { Range } from "./core/Commit.ts"
 import { stampBytes } from "./core/KeyCodec.ts"
 import * as Cells from "./core/LockCells.ts"
 import * as Rules from "./core/LockRules.ts"
@@ -40,6 +41,12 @@ export interface Options<P, Id = Store> {
 /** A tree of locks in a store. One name is one tree, for all processes on the store. */
 export const make = <P = Lock.Path, Id = Store>(name: string, options: Options<P, Id> = {}): Lock.Tree<P, Id> =>
   new StoreTree(name, options)
+
+/** Nodes that a request wants, and where those stand who exclude it. */
+interface Wanted {
+  readonly nodes: ReadonlyArray<NodeMode>
+  readonly free: ReadonlyArray<Range>
+}
 
 type Failure = Lock.LockError | StoreError.StoreError
 
@@ -80,8 +87,20 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
   }
 
   request(claims: Lock.Claims<P>, options: Lock.RequestOptions = {}): Lock.Lock<P, Id> {
-    const take = this.withNodes(claims, (nodes) => this.acquire(nodes, options))
-    const takeIfFree = this.withNodes(claims, (nodes) => this.acquireIfFree(nodes, options))
+    // A lock that is used again asks for the same nodes at the same places.
+    let known: Wanted | undefined
+    const wanted = (nodes: ReadonlyArray<NodeMode>) =>
+      (known ??= { nodes, free: lockOps.freeRanges(this.prefix, nodes) })
+    const take = this.withNodes(
+      claims,
+      (nodes) => this.acquire(wanted(nodes), options),
+      () => known?.nodes
+    )
+    const takeIfFree = this.withNodes(
+      claims,
+      (nodes) => this.acquireIfFree(wanted(nodes), options),
+      () => known?.nodes
+    )
     return {
       withLock: (self) =>
         Effect.uninterruptibleMask((restore) => Effect.flatMap(take, (held) => held.run(self, restore))),
@@ -108,9 +127,12 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
   /** The nodes of claims; `InvalidInput` for a path that is no key and for no path at all. */
   private withNodes<A, E>(
     claims: Lock.Claims<P>,
-    use: (nodes: ReadonlyArray<NodeMode>) => Effect.Effect<A, E, Id>
+    use: (nodes: ReadonlyArray<NodeMode>) => Effect.Effect<A, E, Id>,
+    known?: () => ReadonlyArray<NodeMode> | undefined
   ): Effect.Effect<A, E | StoreError.StoreError, Id> {
     return Effect.suspend((): Effect.Effect<A, E | StoreError.StoreError, Id> => {
+      const before = known?.()
+      if (before !== undefined) return use(before)
       const { read = [], write = [] } = claims
       const refuse = (message: string) => Effect.fail(StoreError.make(new StoreError.InvalidInput({ message })))
       if (read.length + write.length === 0) {
@@ -129,18 +151,14 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
   }
 
   /** Asks, and waits for its turn. Whatever interrupts it, nothing is left behind. */
-  private acquire(
-    nodes: ReadonlyArray<NodeMode>,
-    options: Lock.RequestOptions
-  ): Effect.Effect<HeldLock<Id>, Failure, Id> {
-    const ranges = lockOps.freeRanges(this.prefix, nodes)
+  private acquire({ free, nodes }: Wanted, options: Lock.RequestOptions): Effect.Effect<HeldLock<Id>, Failure, Id> {
     return this.asking(nodes, options, (place, asker, will) => {
       const { store, tree } = place
       // An attempt that comes after a lost one looks at nothing, so that many who come at once cannot lose for ever.
       let first: TxView | undefined
       return Effect.flatMap(
         versioned(store, `lock.${tree}.request`, (tx) => {
-          const isFree = tx === (first ??= tx) && lockOps.isFree(tx, ranges, asker.session.existsKey)
+          const isFree = tx === (first ??= tx) && lockOps.isFree(tx, free, asker.session.existsKey)
           const index = lockOps.append(tx, asker.session, will)
           return index === undefined ? undefined : { index, isFree }
         }),
@@ -163,14 +181,13 @@ class StoreTree<P, Id> implements Lock.Tree<P, Id> {
   }
 
   private acquireIfFree(
-    nodes: ReadonlyArray<NodeMode>,
+    { free, nodes }: Wanted,
     options: Lock.RequestOptions
   ): Effect.Effect<HeldLock<Id> | undefined, Failure, Id> {
-    const ranges = lockOps.freeRanges(this.prefix, nodes)
     const asked = this.asking(nodes, options, (place, asker, will) =>
       Effect.map(
         versioned(place.store, `lock.${place.tree}.requestIfFree`, (tx) =>
-          lockOps.isFree(tx, ranges, asker.session.existsKey)
+          lockOps.isFree(tx, free, asker.session.existsKey)
             ? { index: lockOps.append(tx, asker.session, will) }
             : undefined
         ),

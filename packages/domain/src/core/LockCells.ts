@@ -47,8 +47,20 @@ export const recordPrefix = (sid: string): Key => willPrefix(sid) + encodePart("
 
 export const stampOf = (recordKey: Key): Key => recordKey.slice(-stampLength)
 
+/** Where the tickets of a request stand; the stamp follows. A lock that is used again has the same nodes, and its keys are made once. */
+export const ticketPlaces = (tree: Key, nodes: ReadonlyArray<NodeMode>): ReadonlyArray<Key> => {
+  let known = places.get(nodes)
+  if (known === undefined || known.tree !== tree) {
+    known = { tree, prefixes: nodes.map(({ mode, node }) => ticketPrefix(tree, node, mode)) }
+    places.set(nodes, known)
+  }
+  return known.prefixes
+}
+
+const places = new WeakMap<ReadonlyArray<NodeMode>, { readonly tree: Key; readonly prefixes: ReadonlyArray<Key> }>()
+
 /** Keys of the tickets of a request. */
 export const ticketKeys = (tree: Key, nodes: ReadonlyArray<NodeMode>, stamp: Key): ReadonlyArray<Key> =>
-  nodes.map(({ mode, node }) => ticketPrefix(tree, node, mode) + stamp)
+  ticketPlaces(tree, nodes).map((prefix) => prefix + stamp)
 
 export type { Unlock }

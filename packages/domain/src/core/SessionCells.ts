@@ -14,7 +14,7 @@ import { encode, encodePart } from "./KeyCodec.ts"
 import { decodePart } from "./KeyDecode.ts"
 import type { NodeMode } from "./LockRules.ts"
 import { fromCounter, toCounter, Value } from "./Value.ts"
-import { codecBytes, decodeString, encodeString } from "./ValueCodec.ts"
+import { codecBytes, decodeString, encodeString, headerBytes, isAscii } from "./ValueCodec.ts"
 
 /** Prefixes of the three kinds of cells. */
 export const prefixes = {
@@ -98,6 +98,46 @@ export interface Restore {
 
 export type Will = GiveBack | Remove | Unlock | Ticket | Restore
 
-export const willValue = (will: Will): Value => new Value(encodeString(JSON.stringify(will), 0, codecBytes.json))
+/** A will as a value: its bytes are made when somebody asks for them, and it is not read from them again. */
+class WillValue extends Value {
+  private readonly text: string
+  private made: Uint8Array | undefined
+
+  constructor(will: Will, text: string) {
+    super(undefined, willTag, 0, 0)
+    this.decoded = will
+    this.text = text
+  }
+
+  override get bytes(): Uint8Array {
+    return (this.made ??= encodeString(this.text, 0, codecBytes.json))
+  }
+
+  override get size(): number {
+    return headerBytes + this.text.length
+  }
+}
+
+const willTag: object = Object.freeze({ codec: "will" })
+
+/** A will is changed by nobody from here on. */
+export const willValue = (will: Will): Value => {
+  const text = will.kind === "unlock" ? unlockText(will) : JSON.stringify(will)
+  // A character of ASCII is one byte, so that the size is known before there are bytes.
+  return isAscii(text) ? new WillValue(will, text) : new Value(encodeString(text, 0, codecBytes.json), willTag, will)
+}
+
+/** As `JSON.stringify`, which has written these nodes before if they are those of a lock that is used again and again. */
+const unlockText = ({ holding, nodes, nonce, owner, tree, upgrades }: Unlock): string => {
+  let listed = nodeTexts.get(nodes)
+  if (listed === undefined) nodeTexts.set(nodes, (listed = JSON.stringify(nodes)))
+  const held = holding.length === 0 ? "[]" : JSON.stringify(holding)
+  const upgrading = upgrades === undefined ? "" : `,"upgrades":${JSON.stringify(upgrades)}`
+  return `{"kind":"unlock","tree":${JSON.stringify(tree)},"nodes":${listed},"holding":${held},"owner":${JSON.stringify(owner)},"nonce":${JSON.stringify(nonce)}${upgrading}}`
+}
+
+const nodeTexts = new WeakMap<ReadonlyArray<NodeMode>, string>()
+
 /** Throws `RangeError` or `SyntaxError` for bytes that are no will. */
-export const willOf = (value: Value): Will => JSON.parse(decodeString(value.bytes, codecBytes.json)) as Will
+export const willOf = (value: Value): Will =>
+  value.codec === willTag ? (value.decoded as Will) : (JSON.parse(decodeString(value.bytes, codecBytes.json)) as Will)

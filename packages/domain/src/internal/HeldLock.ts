@@ -93,11 +93,11 @@ export class HeldLock<Id> extends HeldRecord<Id> {
   }
 
   /** [12] */
-  protected readonly giveBack: Effect.Effect<unknown, StoreError.StoreError, Id> = Effect.suspend(() =>
-    Operation.makeRelaxed(this.place.store, `lock.${this.place.tree}.release`, (tx) =>
+  protected giveBack(): Effect.Effect<unknown, StoreError.StoreError, Id> {
+    return Operation.makeRelaxed(this.place.store, `lock.${this.place.tree}.release`, (tx) =>
       lockOps.release(tx, this.recordKey)
     )
-  )
+  }
 
   /** [13] */
   downgrade(nodes: ReadonlyArray<NodeMode>): Effect.Effect<void, Lock.LockError | StoreError.StoreError, Id> {

@@ -4,7 +4,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Key } from "../core/Key.ts"
@@ -36,8 +35,10 @@ export abstract class HeldRecord<Id> implements Fence {
   readonly recordKey: Key
   readonly owner: string
   token: Version = -1
-  private readonly lostSignal: Deferred.Deferred<never, Lock.LockError> = Deferred.makeUnsafe()
   private over = false
+  private isGone = false
+  /** What runs under it, told when it is lost. */
+  private guarded: Set<() => void> | undefined = undefined
 
   constructor(held: HeldAs<Id>, recordPrefix: Key) {
     this.what = held.what
@@ -49,24 +50,41 @@ export abstract class HeldRecord<Id> implements Fence {
     this.recordKey = recordPrefix + held.stamp
   }
 
-  isOver = (): boolean => this.over
-
-  private get isLost(): boolean {
-    return this.session.isLost() || Deferred.isDoneUnsafe(this.lostSignal)
+  isOver(): boolean {
+    return this.over
   }
 
-  lose = (): void => {
-    Deferred.doneUnsafe(this.lostSignal, Effect.fail(lost(this.what)))
+  private get isLost(): boolean {
+    return this.isGone || this.session.isLost()
+  }
+
+  lose(): void {
+    this.isGone = true
+    for (const tell of this.guarded ?? []) tell()
+  }
+
+  /** Calls `tell` when it is lost, now if it is already; the result takes that back. */
+  private whenLost(tell: () => void): () => void {
+    if (this.isGone) tell()
+    const guarded = (this.guarded ??= new Set())
+    guarded.add(tell)
+    const leave = this.session.whenLost(tell)
+    return () => {
+      guarded.delete(tell)
+      leave()
+    }
   }
 
   /** Takes record and tickets away. */
-  protected abstract readonly giveBack: Effect.Effect<unknown, StoreError.StoreError, Id>
+  protected abstract giveBack(): Effect.Effect<unknown, StoreError.StoreError, Id>
 
   /** Gives back. Never fails: what the store does not answer now is tried again until the session's end does it. */
-  readonly release: Effect.Effect<void, never, Id> = Effect.suspend(() => {
-    this.over = true
-    return dropped(this.engine, this.store, this.giveBack)
-  })
+  get release(): Effect.Effect<void, never, Id> {
+    return Effect.suspend(() => {
+      this.over = true
+      return dropped(this.engine, this.store, this.giveBack())
+    })
+  }
 
   /** Runs with the lock among what the flow holds; interrupted when it is lost; gives back at the end. */
   run<A, E, R>(
@@ -76,29 +94,44 @@ export abstract class HeldRecord<Id> implements Fence {
     return Effect.onExit(restore(this.guard(self)), () => this.release)
   }
 
-  /** Runs with the lock among what the flow holds; interrupted when it is lost. */
+  /** Runs with the lock among what the flow holds, in a fiber of its own that is interrupted when it is lost. */
   guard<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Lock.LockError, R> {
-    const inside = Effect.updateContext(self, (context: Context.Context<R>) =>
-      context.pipe(
-        Context.add(Fences, [...Context.get(context, Fences), this]),
-        Context.add(Lock.Holding, [...Context.get(context, Lock.Holding), this])
-      )
-    )
-    const ended = Effect.mapError(this.session.lost, () => lost(this.what))
-    // A transaction that finds the lock gone ends as if interrupted, wherever it runs.
-    const told = Effect.catchCauseIf(
-      inside,
-      (cause) => this.isLost && Cause.hasInterruptsOnly(cause),
-      () => Effect.fail(lost(this.what))
-    )
-    const guarded = Effect.raceFirst(told, Effect.raceFirst(Deferred.await(this.lostSignal), ended))
-    return Effect.suspend(() => (this.over ? Effect.fail(notHeld(this.what)) : guarded))
+    return Effect.suspend((): Effect.Effect<A, E | Lock.LockError, R> => {
+      if (this.over) return Effect.fail(notHeld(this.what))
+      let isTold = false
+      const inside = Effect.withFiber((child) => {
+        child.addObserver(
+          this.whenLost(() => {
+            isTold = true
+            child.interruptUnsafe()
+          })
+        )
+        return Effect.updateContext(self, (context: Context.Context<R>) =>
+          context.pipe(
+            Context.add(Fences, [...Context.get(context, Fences), this]),
+            Context.add(Lock.Holding, [...Context.get(context, Lock.Holding), this])
+          )
+        )
+      })
+      // A race of one: whoever interrupts this fiber interrupts and awaits that one.
+      return Effect.matchCauseEffect(Effect.raceAllFirst([inside]), {
+        onSuccess: (value): Effect.Effect<A, E | Lock.LockError> =>
+          isTold ? Effect.fail(lost(this.what)) : Effect.succeed(value),
+        // A transaction that finds the lock gone ends as if interrupted, wherever it runs.
+        onFailure: (cause): Effect.Effect<A, E | Lock.LockError> =>
+          isTold || (this.isLost && Cause.hasInterruptsOnly(cause))
+            ? Effect.fail(lost(this.what))
+            : Effect.failCause(cause)
+      })
+    })
   }
 }
 
 /** What a lock does to its own cells is not under the locks that the flow holds. */
 export const unfenced = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(self, Fences, [])
+  Effect.withFiber(({ context }) =>
+    Context.get(context, Fences).length === 0 ? self : Effect.provideService(self, Fences, [])
+  )
 
 const dropRetry = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
@@ -110,12 +143,14 @@ export const dropped = <Id>(
 ): Effect.Effect<void, never, Id> =>
   Effect.uninterruptible(
     unfenced(
-      Effect.catch(Effect.asVoid(self), () =>
-        Effect.map(store, (shape: StoreShape) => {
-          // R is the store's key alone, which is given here.
-          const later = Effect.provideService(Effect.retry(self, dropRetry), store, shape) as Effect.Effect<unknown>
-          engine.fork(unfenced(later))
-        })
-      )
+      Effect.matchEffect(self, {
+        onSuccess: () => Effect.void,
+        onFailure: () =>
+          Effect.map(store, (shape: StoreShape) => {
+            // R is the store's key alone, which is given here.
+            const later = Effect.provideService(Effect.retry(self, dropRetry), store, shape) as Effect.Effect<unknown>
+            engine.fork(unfenced(later))
+          })
+      })
     )
   )

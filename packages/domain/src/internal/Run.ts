@@ -86,16 +86,31 @@ const thrownExit = (thrown: unknown, attempt: Attempt, mark: number): Exit.Exit<
 const alone = <A>(spec: OperationSpec<A> & AnyEffect, engine: Engine, fiber: AnyFiber): AnyEffect => {
   const fences = fencesOf(fiber.context, engine)
   if (fences.length > 0) return transactOn(checked(spec, spec.store, fences), engine, fiber, spec, {})
-  if (engine.sync === undefined || isGuarding(engine)) return transactOn(spec, engine, fiber, spec, {})
+  return inOneStep(spec, engine, fiber) ?? transactOn(spec, engine, fiber, spec, {})
+}
+
+/**
+ * An operation without a lock that is its own transaction on a store in memory; `undefined` where it cannot be done in one
+ * step, or has to wait. `result` makes the value of what was committed.
+ */
+const inOneStep = <A>(
+  spec: OperationSpec<A>,
+  engine: Engine,
+  fiber: AnyFiber,
+  result?: (value: A, attempt: Attempt) => unknown
+): AnyEffect | undefined => {
+  if (engine.sync === undefined || isGuarding(engine)) return undefined
   const transacting = new Transacting(engine, fiber, spec)
   transacting.tookTurn = true
   const attempt = new Attempt(engine, transacting)
   transacting.attempt = attempt
   try {
     const value = spec.run(attempt)
-    return settleSync(transacting, attempt, Exit.succeed(value))
+    const settled = settleSync(transacting, attempt, Exit.succeed(value))
+    if (result === undefined || !Exit.isExit(settled) || Exit.isFailure(settled)) return settled
+    return Exit.succeed(result(value, attempt))
   } catch (thrown) {
-    if (thrown === retry) return transactOn(spec, engine, fiber, spec, {})
+    if (thrown === retry) return undefined
     if (thrown instanceof StoreError.StoreError) return Exit.fail(thrown)
     throw thrown
   } finally {
@@ -108,6 +123,17 @@ export const isOneStep = (fiber: AnyFiber, store: StoreKey<any>, opening: Openin
   const engine = engineOf(fiber, store)
   if (engine.sync === undefined || !engine.isOpen(opening)) return false
   return fencesOf(fiber.context, engine).length === 0 && !isGuarding(engine)
+}
+
+/** As `perform` of an operation outside of any transaction, in one step; `undefined` where that cannot be. */
+export const performInOneStep = <A>(
+  spec: OperationSpec<A>,
+  fiber: AnyFiber,
+  result: (value: A, attempt: Attempt) => unknown
+): AnyEffect | undefined => {
+  const engine = engineOf(fiber, spec.store)
+  if (spec.opening !== undefined || isTraced(fiber) || fencesOf(fiber.context, engine).length > 0) return undefined
+  return inOneStep(spec, engine, fiber, result)
 }
 
 const isGuarding = (engine: Engine): boolean => {

@@ -34,9 +34,9 @@ class HeldMode<Id> extends HeldRecord<Id> {
     this.line = line
   }
 
-  protected readonly giveBack: Effect.Effect<unknown, StoreError, Id> = Effect.suspend(() =>
-    Operation.makeRelaxed(this.store, `${this.what}.release`, (tx) => modeOps.release(tx, this.recordKey))
-  )
+  protected giveBack(): Effect.Effect<unknown, StoreError, Id> {
+    return Operation.makeRelaxed(this.store, `${this.what}.release`, (tx) => modeOps.release(tx, this.recordKey))
+  }
 
   /**
    * Waits until it is granted; the token is the version of the commit that did it. Who has to wait is one of `waitersMax`,

@@ -19,6 +19,9 @@ export interface Asker {
   stamp: Key | undefined
 }
 
+/** Requests of this process so far: no two of a session have one name. Digits, as wills are short and soon made of ASCII. */
+let nonces = 0
+
 /**
  * Asks with the process's session. Whatever ends it before it has succeeded, `takeBack` runs in the end, in the background
  * if need be. `ask` answers `undefined` when the session has turned out to be gone: then all is asked anew, by another one.
@@ -31,15 +34,16 @@ export const asking = <A, E, Id>(
 ): Effect.Effect<A, E | StoreError, Id> =>
   Effect.flatMap(store, ({ engine }: StoreShape) =>
     Effect.flatMap(Sessions.present(engine) ?? unfenced(Sessions.current(store)), (session) => {
-      const asker: Asker = { engine, session, nonce: session.nextPlace(), stamp: undefined }
-      const undo = dropped(
-        engine,
-        store,
-        Operation.make(store, `${label}.takeBack`, (tx) => takeBack(tx, asker))
-      )
+      const asker: Asker = { engine, session, nonce: `${nonces++}`, stamp: undefined }
+      const undo = () =>
+        dropped(
+          engine,
+          store,
+          Operation.make(store, `${label}.takeBack`, (tx) => takeBack(tx, asker))
+        )
       const asked = Effect.interruptible(unfenced(ask(asker)))
       return Effect.flatMap(
-        Effect.onExit(asked, (exit) => (exit._tag === "Success" ? Effect.void : undo)),
+        Effect.onExit(asked, (exit) => (exit._tag === "Success" ? Effect.void : undo())),
         (found): Effect.Effect<A, E | StoreError, Id> =>
           found === undefined
             ? Effect.andThen(Sessions.renew(store, session), asking(store, label, ask, takeBack))

@@ -28,8 +28,16 @@ export interface Standing {
   readonly will: Unlock
 }
 
-/** A ticket's value: the session it belongs to. */
-const sidValue = (sid: string): Value => new Value(encodeString(sid, 0, codecBytes.string))
+/** A ticket's value: the session it belongs to. A process writes those of one session for nearly all of its time. */
+const sidValue = (sid: string): Value => {
+  if (sid !== lastSid) {
+    lastSid = sid
+    lastSidValue = new Value(encodeString(sid, 0, codecBytes.string))
+  }
+  return lastSidValue
+}
+let lastSid = ""
+let lastSidValue = new Value(encodeString("", 0, codecBytes.string))
 const sidOfTicket = (value: Value): string => decodeString(value.bytes, codecBytes.string)
 
 /** [6] Record and tickets with one stamp; the index of that stamp, or `undefined` when the session has ended. */
@@ -38,7 +46,7 @@ export const append = (tx: TxView, session: Under, will: Unlock): number | undef
   const index = tx.nextIndex()
   const value = sidValue(session.id)
   tx.append(Cells.recordPrefix(session.id), index, "", willValue(will))
-  for (const { mode, node } of will.nodes) tx.append(Cells.ticketPrefix(will.tree, node, mode), index, "", value)
+  for (const prefix of Cells.ticketPlaces(will.tree, will.nodes)) tx.append(prefix, index, "", value)
   return index
 }
 

@@ -4,8 +4,9 @@ import type { Version } from "../core/Version.ts"
 import type { StoreError } from "../StoreError.ts"
 import { transactWith } from "../Tx.ts"
 import * as Operation from "./Operation.ts"
-import { attemptOf } from "./Run.ts"
+import { attemptOf, performInOneStep } from "./Run.ts"
 import type { StoreKey } from "./StoreShape.ts"
+import type { Transacting } from "./Transacting.ts"
 import type { TxView } from "./TxView.ts"
 
 /** The value of an operation that ran as a transaction of its own, and where it took effect or what it read stood. */
@@ -22,7 +23,16 @@ export const versioned = <Id, A>(
   store: StoreKey<Id>,
   label: string,
   run: (tx: TxView) => A
-): Effect.Effect<Versioned<A>, StoreError, Id> => versionedOf(store, label, Operation.make(store, label, run))
+): Effect.Effect<Versioned<A>, StoreError, Id> =>
+  Effect.withFiber((fiber): Effect.Effect<Versioned<A>, StoreError, Id> => {
+    const operation = Operation.make(store, label, run)
+    if (attemptOf(fiber) !== undefined) return versionedOf(store, label, operation)
+    const spec = { store, label, run, opening: undefined, durability: undefined }
+    return (
+      performInOneStep(spec, fiber, (value, { transacting, version }) => versionedAs(value, transacting, version)) ??
+      versionedOf(store, label, operation)
+    )
+  })
 
 /** As `versioned`, of an operation that is there already. */
 export const versionedOf = <Id, A>(
@@ -38,11 +48,14 @@ export const versionedOf = <Id, A>(
         return Effect.succeed({ value, transacting, snapshot: version })
       })
     )
-    return Effect.map(transactWith(body, { store, label }), ({ snapshot, transacting, value }) => ({
-      value,
-      snapshot,
-      // What a read-only transaction has seen of this process's own writes is acknowledged by now.
-      version:
-        transacting.committedAt >= 0 ? transacting.committedAt : Math.max(snapshot, transacting.engine.lastVersion)
-    })) as Effect.Effect<Versioned<A>, StoreError, Id>
+    return Effect.map(transactWith(body, { store, label }), ({ snapshot, transacting, value }) =>
+      versionedAs(value, transacting, snapshot)
+    ) as Effect.Effect<Versioned<A>, StoreError, Id>
   })
+
+const versionedAs = <A>(value: A, { committedAt, engine }: Transacting, snapshot: Version): Versioned<A> => ({
+  value,
+  snapshot,
+  // What a read-only transaction has seen of this process's own writes is acknowledged by now.
+  version: committedAt >= 0 ? committedAt : Math.max(snapshot, engine.lastVersion)
+})
