@@ -106,7 +106,7 @@ describe.skipIf(!hasStrace)(`power cuts${hasStrace ? "" : " (skipped: strace is 
           if (journal === "wal") assert.isAbove(relaxedLost, 0)
           else assert.strictEqual(relaxedLost, 0)
         }),
-      900_000
+      isFull ? 7_200_000 : 900_000
     )
   }
 })
