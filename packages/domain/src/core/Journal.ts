@@ -262,9 +262,9 @@ export class Journal {
   // Merging and output -----------------------------------------------------------------------------------------------
 
   /** Own writes within a range, in its order. */
-  ownIn(range: Range): Array<JournalEntry> {
+  ownIn(range: Range): ReadonlyArray<JournalEntry> {
+    if (this.writeCount === 0) return none
     const own: Array<JournalEntry> = []
-    if (this.writeCount === 0) return own
     for (const entry of this.entries) {
       if (entry.kind !== WriteKind.none && entry.key >= range.start && entry.key < range.end) own.push(entry)
     }
@@ -278,11 +278,11 @@ export class Journal {
     if (deletedRanges === undefined && this.writeCount === 1) {
       for (const entry of entries) if (entry.kind !== WriteKind.none) return [writeOf(entry)]
     }
-    const writes: Array<Write> = []
-    if (deletedRanges !== undefined) {
-      for (const { start, end } of deletedRanges) writes.push({ _tag: "DeleteRange", start, end })
-    }
-    for (const entry of entries) if (entry.kind !== WriteKind.none) writes.push(writeOf(entry))
+    // As long as it will be: an array that grows has room for 17.
+    const writes: Array<Write> = new Array((deletedRanges?.length ?? 0) + this.writeCount)
+    let count = 0
+    for (const { start, end } of deletedRanges ?? none) writes[count++] = { _tag: "DeleteRange", start, end }
+    for (const entry of entries) if (entry.kind !== WriteKind.none) writes[count++] = writeOf(entry)
     return writes
   }
 
@@ -304,6 +304,8 @@ export class Journal {
     return this.ranges.map(({ start, end, entries }) => ({ start, end, version, entries: entries.map(keyAndVersion) }))
   }
 }
+
+const none: ReadonlyArray<never> = []
 
 const isRead = (entry: JournalEntry): boolean => entry.read
 

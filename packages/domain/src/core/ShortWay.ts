@@ -142,7 +142,10 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
   const { writes } = request
   if (writes.length === 1) return writeOne(machine, request, writes[0]!)
   const version = Version.next(machine.version)
-  const changes: Array<KeyChange> = []
+  // As long as they will be: an array that grows has room for 17.
+  const changes: Array<KeyChange> = new Array(writes.length)
+  const slots: Array<Slot | undefined> = new Array(writes.length)
+  let count = 0
   for (let i = 0; i < writes.length; i++) {
     const write = writes[i]!
     const target = targetOf(write, version)
@@ -154,27 +157,30 @@ const write = (machine: Machine, request: CommitRequest): Reply => {
     if (value !== undefined && "_tag" in value) return reject(machine, request, value)
     if (value === undefined && before === undefined) continue
     const change = { key, before, after: value === undefined ? undefined : { value, version } }
-    if (writes.length > pairsMax) changes.push(change)
-    else insert(changes, change)
+    slots[count] = slot
+    changes[count++] = change
   }
-  if (changes.length === 0) return effectFree(machine, request)
-  if (writes.length > pairsMax) changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+  if (count === 0) return effectFree(machine, request)
+  if (count < writes.length) changes.length = count
   machine.version = version
-  for (let i = 0; i < changes.length; i++) {
+  for (let i = 0; i < count; i++) {
     const { after, key } = changes[i]!
-    machine.cells.put(key, machine.cells.slot(key), after, version)
+    machine.cells.put(key, slots[i], after, version)
   }
-  // A copy is as long as it is full: what grew has room for 17.
-  machine.recent.push(request.id!, request.atMillis, changes.slice())
+  sort(changes)
+  machine.recent.push(request.id!, request.atMillis, changes)
   return committed(machine, request, version)
 }
 
-/** Inserts a change of another key in key order. */
-const insert = (changes: Array<KeyChange>, change: KeyChange): void => {
-  let i = changes.length
-  changes.push(change)
-  for (; i > 0 && change.key < changes[i - 1]!.key; i--) changes[i] = changes[i - 1]!
-  changes[i] = change
+/** Sorts changes of different keys, which mostly are in order or few. */
+const sort = (changes: Array<KeyChange>): void => {
+  if (changes.length > pairsMax) return void changes.sort((a, b) => (a.key < b.key ? -1 : 1))
+  for (let from = 1; from < changes.length; from++) {
+    const change = changes[from]!
+    let i = from
+    for (; i > 0 && change.key < changes[i - 1]!.key; i--) changes[i] = changes[i - 1]!
+    changes[i] = change
+  }
 }
 
 const writeOne = (machine: Machine, request: CommitRequest, write: Write): Reply => {

@@ -173,7 +173,7 @@ export class Attempt implements TxView, TransactionHandle {
     if (own.length === 0 && this.journal.deletedRanges === undefined) {
       const entries = this.reader.range(this, range)
       this.addFootprint(range, entries, entries.length >= limit ? entries[entries.length - 1]!.key : undefined)
-      return entries.length === 0 ? nothing : entries.map(itemOf)
+      return itemsOf(entries)
     }
     return this.merge(range, own, limit)
   }
@@ -325,3 +325,14 @@ export class Attempt implements TxView, TransactionHandle {
 const nothing: ReadonlyArray<Item> = []
 
 const itemOf = (entry: Entry): Item => ({ key: entry.key, value: entry.cell.value })
+
+const itemsOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Item> => {
+  switch (entries.length) {
+    case 0:
+      return nothing
+    case 1:
+      return [itemOf(entries[0]!)]
+    default:
+      return entries.map(itemOf)
+  }
+}
