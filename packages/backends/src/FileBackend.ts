@@ -106,7 +106,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     mirror: {
       version: () => (writer.isCurrent ? store.mirrored : -1),
       has: (key) => store.has(key),
-      cell: (key) => store.cell(key)
+      cell: (key) => store.cell(key),
+      hasRange: (range) => store.hasRange(range),
+      range: (range) => store.rangeInMemory(range)
     }
   })
 })

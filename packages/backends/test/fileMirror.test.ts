@@ -5,6 +5,7 @@
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schema } from "effect"
+import * as DMap from "@weft/domain/DMap"
 import * as DRef from "@weft/domain/DRef"
 import { Store } from "@weft/domain/Store"
 import * as Tx from "@weft/domain/Tx"
@@ -13,6 +14,7 @@ import { directory } from "./support.ts"
 
 const mine = DRef.make("mine", { value: Schema.Int, initial: 0 })
 const other = DRef.make("other", { value: Schema.Int, initial: 0 })
+const shelf = DMap.make("shelf", { key: Schema.String, value: Schema.Int })
 const both = Tx.transact(Effect.all([mine.get, other.get]))
 
 type On = <A, E>(effect: Effect.Effect<A, E, Store>) => Effect.Effect<A, E>
@@ -33,10 +35,14 @@ const onTwo = (name: string, body: (first: On, second: On) => Effect.Effect<void
         const first = yield* open
         const second = yield* open
         yield* first(Effect.andThen(mine.set(1), other.set(1)))
+        yield* first(shelf.set("a", 1))
+        // It meets the first one's commits now, and opens what it looks at.
+        yield* second(Effect.andThen(other.set(1), shelf.keys()))
         // Long enough that neither counts the other as company.
         yield* Effect.sleep(400)
         assert.deepStrictEqual(yield* second(both), [1, 1])
         assert.deepStrictEqual(yield* second(both), [1, 1])
+        assert.deepStrictEqual(yield* second(shelf.keys()), ["a"])
         yield* body(first, second)
       })
     )
@@ -74,6 +80,53 @@ describe("what a store has in memory", () => {
       assert.strictEqual(yield* second(waited), 2)
     })
   )
+
+  onTwo("a range without writes ends with the present", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(shelf.set("b", 1))
+      assert.deepStrictEqual(yield* second(shelf.keys()), ["a", "b"])
+      yield* first(shelf.remove("a"))
+      assert.deepStrictEqual(yield* second(shelf.keys()), ["b"])
+    })
+  )
+
+  onTwo("what comes of a range stands on the present", (first, second) =>
+    Effect.gen(function* () {
+      yield* first(shelf.set("b", 1))
+      let attempts = 0
+      const count = Effect.flatMap(shelf.keys(), (keys) => {
+        attempts++
+        return mine.set(keys.length)
+      })
+      yield* second(Tx.transact(count))
+      assert.strictEqual(yield* first(mine.get), 2)
+      assert.isAbove(attempts, 1, "the range was not read from memory: nothing was put to the test")
+    })
+  )
+
+  for (const who of ["another process", "this one"] as const) {
+    onTwo(`a cell and a range of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>
+      Effect.gen(function* () {
+        const writer = who === "this one" ? second : first
+        const seen: Array<readonly [number, number]> = []
+        let changes = 0
+        const body = Effect.gen(function* () {
+          const one = yield* mine.get
+          if (changes++ === 0) {
+            const change = writer(Tx.transact(Effect.andThen(mine.set(2), shelf.set("b", 1))))
+            yield* Effect.promise(() => Effect.runPromise(change))
+          }
+          seen.push([one, (yield* shelf.keys()).length])
+        })
+        yield* second(Tx.transact(body))
+        assert.deepStrictEqual(seen.at(-1), [2, 2])
+        assert.isTrue(
+          seen.every(([one, count]) => one === count),
+          JSON.stringify(seen)
+        )
+      })
+    )
+  }
 
   for (const who of ["another process", "this one"] as const) {
     onTwo(`cells of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>

@@ -76,6 +76,10 @@ export interface Mirror {
   readonly has: (key: Key) => boolean
   /** A cell that is known. */
   readonly cell: (key: Key) => Cell | undefined
+  /** Whether all cells of a range are known. */
+  readonly hasRange: (range: Range) => boolean
+  /** What a range that is known holds. */
+  readonly range: (range: Range) => ReadonlyArray<Entry>
 }
 
 /** One transactional domain: versioned cells with validated reads and atomic writes. */

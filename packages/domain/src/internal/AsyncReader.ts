@@ -6,7 +6,7 @@
  * the snapshot moves forward, or the attempt is stale.
  */
 import * as Effect from "effect/Effect"
-import type { ReadReply } from "../Backend.ts"
+import type { Mirror, ReadReply } from "../Backend.ts"
 import type { Entry, Range } from "../core/Commit.ts"
 import type { JournalEntry, RangeRead } from "../core/Journal.ts"
 import type { Key } from "../core/Key.ts"
@@ -54,19 +54,28 @@ export class AsyncReader implements Reader {
 
   /** Takes a cell that the store has in memory, if that is as of the snapshot; of a new snapshot the end must be checked. */
   private fromMirror(attempt: Attempt, entry: JournalEntry): boolean {
-    const { mirror } = this.engine.backend
-    if (mirror === undefined) return false
-    const version = mirror.version()
-    if (version < 0 || (attempt.version >= 0 && attempt.version !== version) || !mirror.has(entry.key)) return false
-    if (attempt.version < 0) {
-      attempt.version = version
-      attempt.isAdopted = true
-      if (this.engine.noticeEpoch(version)) attempt.doom({ keys: [], ranges: [], local: false })
-    }
+    const mirror = this.mirrorAt(attempt)
+    if (mirror === undefined || !mirror.has(entry.key)) return false
+    this.adopt(attempt, mirror)
     entry.base = mirror.cell(entry.key)
     entry.origin = undefined
     entry.known = true
     return true
+  }
+
+  /** What the store has in memory, if that is as of the snapshot, or if there is none yet. */
+  private mirrorAt({ version }: Attempt): Mirror | undefined {
+    const { mirror } = this.engine.backend
+    if (mirror === undefined) return undefined
+    const present = mirror.version()
+    return present < 0 || (version >= 0 && version !== present) ? undefined : mirror
+  }
+
+  private adopt(attempt: Attempt, mirror: Mirror): void {
+    if (attempt.version >= 0) return
+    attempt.version = mirror.version()
+    attempt.isAdopted = true
+    if (this.engine.noticeEpoch(attempt.version)) attempt.doom({ keys: [], ranges: [], local: false })
   }
 
   /** Reads the write of a local request, or waits for it where the attempt does not stand on the chain. */
@@ -102,7 +111,13 @@ export class AsyncReader implements Reader {
       return fetched.entries
     }
     const pending = this.pipeline.overlay.newestIn(range.start, range.end)
-    if (pending === undefined) return this.fetch(attempt, [], [range])
+    if (pending === undefined) {
+      const mirror = this.mirrorAt(attempt)
+      if (mirror === undefined || !mirror.hasRange(range)) return this.fetch(attempt, [], [range])
+      this.adopt(attempt, mirror)
+      attempt.rangePosition = Math.min(attempt.rangePosition, this.pipeline.position)
+      return mirror.range(range)
+    }
     if (isThrough(attempt)) return this.readThrough(attempt, [], [range])
     return this.await(attempt, pending)
   }
@@ -124,20 +139,21 @@ export class AsyncReader implements Reader {
     const unknownKeys = keys.filter(
       (key) => attempt.journal.find(key)?.known !== true && this.pipeline.overlay.get(key) === undefined
     )
-    const missingRanges = ranges.filter(
+    const unknownRanges = ranges.filter(
       (range) =>
         attempt.fetchedRanges?.get(nameOf(range)) === undefined &&
         this.pipeline.overlay.newestIn(range.start, range.end) === undefined
     )
-    if (unknownKeys.length + missingRanges.length === 0) return
+    if (unknownKeys.length + unknownRanges.length === 0) return
     const isFirst = attempt.version < 0
-    if (isFirst) takeFirstTurn(attempt, unknownKeys[0] ?? missingRanges[0]!.start)
+    if (isFirst) takeFirstTurn(attempt, unknownKeys[0] ?? unknownRanges[0]!.start)
+    const mirror = this.mirrorAt(attempt)
+    const farKeys = mirror === undefined ? unknownKeys : unknownKeys.filter((key) => !mirror.has(key))
+    const farRanges = mirror === undefined ? unknownRanges : unknownRanges.filter((range) => !mirror.hasRange(range))
+    if (farKeys.length + farRanges.length === 0) return
     // A first trip that is made anyway fixes the snapshot, and nothing has to be checked at the end.
-    const missingKeys =
-      isFirst && missingRanges.length > 0
-        ? unknownKeys
-        : unknownKeys.filter((key) => !this.fromMirror(attempt, attempt.journal.entry(key)))
-    if (missingKeys.length + missingRanges.length > 0) this.fetch(attempt, missingKeys, missingRanges)
+    if (isFirst) this.fetch(attempt, unknownKeys, unknownRanges)
+    this.fetch(attempt, farKeys, farRanges)
   }
 
   // Fetching ---------------------------------------------------------------------------------------------------------

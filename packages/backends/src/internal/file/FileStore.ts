@@ -7,16 +7,7 @@
  * anything but the present. A commit is judged by `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
  */
 import * as Apply from "@weft/domain/core/Apply"
-import type {
-  Cell,
-  CommitRecord,
-  CommitRequest,
-  Entry,
-  Range,
-  ReadReply,
-  ReadRequest,
-  Reply
-} from "@weft/domain/core/Commit"
+import type { Cell, CommitRequest, Entry, Range, ReadReply, ReadRequest, Reply } from "@weft/domain/core/Commit"
 import type { Key } from "@weft/domain/core/Key"
 import type * as Limits from "@weft/domain/core/Limits"
 import { Outcomes } from "@weft/domain/core/Outcomes"
@@ -25,6 +16,7 @@ import * as Version from "@weft/domain/core/Version"
 import { CellCache } from "./CellCache.ts"
 import type { Database, LogRow } from "./Database.ts"
 import { changedSince } from "./changedSince.ts"
+import { commitsAfter } from "./commitsAfter.ts"
 import { Gaps } from "./Gaps.ts"
 import { decodeBatch, LogWriter, type Wanted } from "./logCodec.ts"
 import { LogMarks } from "./LogMarks.ts"
@@ -118,6 +110,16 @@ export class FileStore implements Apply.View {
     return this.range({ start, end })
   }
 
+  /** Whether all cells of a range are in memory: the table has none of it, as far as is known. */
+  hasRange({ end, start }: Range): boolean {
+    return this.gaps.covers(start, end)
+  }
+
+  /** A range of which `hasRange` is true. */
+  rangeInMemory(range: Range): ReadonlyArray<Entry> {
+    return this.tail.range(range, () => [])
+  }
+
   private range(range: Range): ReadonlyArray<Entry> {
     return this.tail.range(range, (rows) => this.gaps.rows(rows, this.database))
   }
@@ -142,7 +144,7 @@ export class FileStore implements Apply.View {
     if (
       !this.stale &&
       keys.every((key) => this.has(key)) &&
-      ranges.every(({ end, start }) => this.gaps.covers(start, end)) &&
+      ranges.every((range) => this.hasRange(range)) &&
       this.database.lastSeq() === this.seq
     ) {
       return look()
@@ -294,20 +296,8 @@ export class FileStore implements Apply.View {
   }
 
   /** Commits after `from`, at most `limit` batches of them, and the version they reach. Call it within a transaction. */
-  commitsAfter(
-    from: Version.Version,
-    limit: number
-  ): { readonly records: ReadonlyArray<CommitRecord>; readonly to: Version.Version } {
-    const after = this.marks.lastUpTo(from)
-    const records: Array<CommitRecord> = []
-    let to = from
-    for (const row of this.database.logAfter(after, limit)) {
-      for (const { resolvedBelow: _, ...record } of decodeBatch(row.body).commits) {
-        if (record.version > from) records.push(record)
-      }
-      to = Math.max(to, row.version)
-    }
-    return { records, to }
+  commitsAfter(from: Version.Version, limit: number): ReturnType<typeof commitsAfter> {
+    return commitsAfter(from, this.database.logAfter(this.marks.lastUpTo(from), limit))
   }
 
   /** Begins a new epoch, unless within the file's lock there turns out to be no need: every version is above all that were told. */
