@@ -99,6 +99,28 @@ describe("OrderedKeys", () => {
     assert.equal(ordered.remove("x"), false)
     compare()
   })
+
+  random(
+    "is a sorted array of 150,000 keys, whose blocks grew on the way and are larger than few keys would have",
+    (draw) => {
+      const ordered = new OrderedKeys<string>()
+      const key = (i: number): string => `${i}`.padStart(6, "0")
+      const count = 150_000
+      const order = draw.shuffle(Array.from({ length: count }, (_, i) => key(i)))
+      const all = (): ReadonlyArray<string> => {
+        const found: Array<string> = []
+        ordered.forEach("", "\xff", (value) => found.push(value) > 0)
+        return found
+      }
+      for (const one of order) ordered.insert(one, one)
+      assert.deepEqual(all(), order.toSorted())
+      // Few are left, in blocks of the time when there were many; those are split, filled and emptied.
+      for (const one of order.slice(400)) assert.equal(ordered.remove(one), true)
+      for (const one of order.slice(400, 4000)) ordered.insert(one, one)
+      assert.deepEqual(all(), order.slice(0, 4000).sort())
+      assert.equal(ordered.size, 4000)
+    }
+  )
 })
 
 describe("Outcomes", () => {
