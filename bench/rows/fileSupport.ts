@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FileBackend from "@weft/backends/FileBackend"
 import { Store } from "@weft/domain/Store"
 import type { StoreError } from "@weft/domain/StoreError"
-import { percentile } from "../lib.ts"
+import { percentile, warmUp } from "../lib.ts"
 
 /** A directory on a disk (`WEFT_BENCH_DIR`, else that for temporary files), gone afterwards. */
 export const inDirectory = async <A>(use: (directory: string) => Promise<A>): Promise<A> => {
@@ -25,22 +25,37 @@ export const onFile = <A, E>(file: string, program: Effect.Effect<A, E, Store>):
     Effect.provide(program, Store.layer(FileBackend.layer({ path: file }))) as Effect.Effect<A, E | StoreError>
   )
 
-/** Seconds before a figure counts. */
-const WARM_UP_SECONDS = 0.8
+/** Operations before a figure counts, where a disk lets them be done within `WARM_UP_SECONDS_MAX`: V8 counts calls, not seconds. */
+const WARM_UP_OPERATIONS = 10_000
+const WARM_UP_SECONDS_MAX = 10
 
-/** When a warm-up that begins now is over. */
-const warmUntil = (seconds: number): number => performance.now() + Math.max(WARM_UP_SECONDS, seconds * 0.4) * 1000
+/** Whether to go on after so many operations. */
+type GoesOn = (count: number) => boolean
+
+/** For a warm-up that begins now. */
+const warming = (seconds: number): GoesOn => {
+  const from = performance.now()
+  return (count) => {
+    const past = (performance.now() - from) / 1000
+    return past < warmUp(seconds) || (count < WARM_UP_OPERATIONS && past < WARM_UP_SECONDS_MAX)
+  }
+}
+
+const before =
+  (until: number): GoesOn =>
+  () =>
+    performance.now() < until
 
 /** Rate of a synchronous function that waits for a disk. */
 export const wallRate = (f: (i: number) => void, seconds: number): number => {
-  const loop = (until: number): number => {
+  const loop = (goesOn: GoesOn): number => {
     let count = 0
-    while (performance.now() < until) f(count++)
+    while (goesOn(count)) f(count++)
     return count
   }
-  loop(warmUntil(seconds))
+  loop(warming(seconds))
   const from = performance.now()
-  const count = loop(from + seconds * 1000)
+  const count = loop(before(from + seconds * 1000))
   return count / ((performance.now() - from) / 1000)
 }
 
@@ -50,41 +65,51 @@ export const promiseRate = async (
   writers: number,
   seconds: number
 ): Promise<number> => {
-  const loop = async (writer: number, until: number): Promise<number> => {
-    let count = 0
-    while (performance.now() < until) await one(writer, count++)
-    return count
+  const all = async (goesOn: GoesOn): Promise<number> => {
+    let sum = 0
+    const loop = async (writer: number): Promise<void> => {
+      for (let i = 0; goesOn(sum); i++) {
+        await one(writer, i)
+        sum++
+      }
+    }
+    await Promise.all(Array.from({ length: writers }, (_, writer) => loop(writer)))
+    return sum
   }
-  const all = async (until: number): Promise<number> => {
-    const counts = await Promise.all(Array.from({ length: writers }, (_, writer) => loop(writer, until)))
-    return counts.reduce((sum, count) => sum + count, 0)
-  }
-  await all(warmUntil(seconds))
+  await all(warming(seconds))
   const from = performance.now()
-  const count = await all(from + seconds * 1000)
+  const count = await all(before(from + seconds * 1000))
   return count / ((performance.now() - from) / 1000)
 }
+
+const countWhile = <E, R>(
+  body: (fiber: number) => (i: number) => Effect.Effect<unknown, E, R>,
+  fibers: number,
+  goesOn: GoesOn
+): Effect.Effect<ReadonlyArray<number>, E, R> =>
+  Effect.suspend(() => {
+    let sum = 0
+    const counts = Array.from({ length: fibers }, () => 0)
+    const loops = counts.map((_, fiber) => {
+      const one = body(fiber)
+      return Effect.whileLoop({
+        while: () => goesOn(sum),
+        body: () => one(counts[fiber]!),
+        step: () => {
+          counts[fiber]! += 1
+          sum++
+        }
+      })
+    })
+    return Effect.as(Effect.all(loops, { concurrency: "unbounded", discard: true }), counts)
+  })
 
 /** Runs a body in each of `fibers` fibers again and again until the time is over; how often each did. */
 export const countUntil = <E, R>(
   body: (fiber: number) => (i: number) => Effect.Effect<unknown, E, R>,
   fibers: number,
   until: number
-): Effect.Effect<ReadonlyArray<number>, E, R> =>
-  Effect.suspend(() => {
-    const counts = Array.from({ length: fibers }, () => 0)
-    const loops = counts.map((_, fiber) => {
-      const one = body(fiber)
-      return Effect.whileLoop({
-        while: () => performance.now() < until,
-        body: () => one(counts[fiber]!),
-        step: () => {
-          counts[fiber]! += 1
-        }
-      })
-    })
-    return Effect.as(Effect.all(loops, { concurrency: "unbounded", discard: true }), counts)
-  })
+): Effect.Effect<ReadonlyArray<number>, E, R> => countWhile(body, fibers, before(until))
 
 /** Rate of fibers that wait for a disk, by the clock on the wall, after a warm-up. */
 export const fiberRate = <E, R>(
@@ -93,7 +118,7 @@ export const fiberRate = <E, R>(
   seconds: number
 ): Effect.Effect<number, E, R> =>
   Effect.gen(function* () {
-    yield* countUntil(body, fibers, warmUntil(seconds))
+    yield* countWhile(body, fibers, warming(seconds))
     const from = performance.now()
     const counts = yield* countUntil(body, fibers, from + seconds * 1000)
     return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - from) / 1000)

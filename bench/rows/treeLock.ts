@@ -13,7 +13,7 @@ import * as LocalLock from "@weft/domain/LocalLock"
 import type * as Lock from "@weft/domain/LockModel"
 import { Store } from "@weft/domain/Store"
 import * as StoreLock from "@weft/domain/StoreLock"
-import { cpuMillis, effectRate, type Row, type Subject, type Workload } from "../lib.ts"
+import { cpuMillis, effectRate, warmUp, type Row, type Subject, type Workload } from "../lib.ts"
 import { fiberRate, inDirectory, onFile } from "./fileSupport.ts"
 import { onMemory } from "./ours.ts"
 import { must } from "./peers.ts"
@@ -98,7 +98,7 @@ const limit = (depth: number): Subject => ({
       }
       return done / ((now - started) / 1000)
     }
-    await loop(seconds * 0.4)
+    await loop(warmUp(seconds))
     const value = await loop(seconds)
     must(micros > 0, "no time passed")
     return { value }
@@ -130,7 +130,7 @@ const onInproc: Subject = {
   run: (seconds) =>
     onMemory(
       Effect.gen(function* () {
-        const value = yield* effectRate(yield* inStore, seconds, 50)
+        const value = yield* effectRate(yield* inStore, seconds, 500)
         must((yield* StoreLock.make("bench").standings).length === 0, "locks are left")
         return { value }
       })

@@ -1,7 +1,7 @@
 /** What row 16 is measured beside: Rinda, the tuple space that comes with Ruby, and the least JavaScript that could match. */
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { cpuMillis, type Measure, type Subject } from "../lib.ts"
+import { cpuMillis, warmUp, type Measure, type Subject } from "../lib.ts"
 import { must } from "./peers.ts"
 
 /** Place at which the tuples that are held differ from those that come and go. */
@@ -67,7 +67,7 @@ export const buckets: Subject = {
       }
       return done / ((now - started) / 1000)
     }
-    await loop(seconds * 0.4)
+    await loop(warmUp(seconds))
     return { value: await loop(seconds) }
   }
 }

@@ -54,7 +54,7 @@ const onInproc = (held: number): Subject => ({
     const space = stored()
     const program = Effect.gen(function* () {
       for (const other of others(held, 1)) yield* space.out(other)
-      const value = yield* effectRate(pairIn(space), seconds, 50)
+      const value = yield* effectRate(pairIn(space), seconds, 500)
       must((yield* space.count([any, any, any])) === held, "a tuple is left, or lost")
       return { value }
     })
