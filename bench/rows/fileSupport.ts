@@ -3,10 +3,13 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as FileBackend from "@weft/backends/FileBackend"
+import * as DRef from "@weft/domain/DRef"
 import { Store } from "@weft/domain/Store"
 import type { StoreError } from "@weft/domain/StoreError"
-import { percentile, warmUp } from "../lib.ts"
+import { percentile, warmUp, type Measure } from "../lib.ts"
 
 /** A directory on a disk (`WEFT_BENCH_DIR`, else that for temporary files), gone afterwards. */
 export const inDirectory = async <A>(use: (directory: string) => Promise<A>): Promise<A> => {
@@ -122,6 +125,42 @@ export const fiberRate = <E, R>(
     const from = performance.now()
     const counts = yield* countUntil(body, fibers, from + seconds * 1000)
     return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - from) / 1000)
+  })
+
+/**
+ * A body by one fiber on a file, beside one durable commit on another one, one after the other in one process. A disk behind a
+ * virtual machine swings between syncs of 0.2 ms and of 0.5 ms for seconds: what is measured apart is often its mood. The
+ * rate of the body by the time spent in it, and as `ofCommit` its share of the rate of commits.
+ */
+export const besideCommit = <E>(body: Effect.Effect<unknown, E, Store>, seconds: number): Promise<Measure> =>
+  inDirectory((directory) => {
+    const open = (file: string) => Layer.build(Store.layer(FileBackend.layer({ path: path.join(directory, file) })))
+    const cell = DRef.make("cell", { value: Schema.Int, initial: 0 })
+    const program = Effect.gen(function* () {
+      const ours = Effect.provide(body, yield* open("ours.weft"))
+      const commits = yield* open("commits.weft")
+      let [spentOurs, spentCommit] = [0, 0]
+      const alternate = Effect.fnUntraced(function* (goesOn: GoesOn) {
+        let count = 0
+        while (goesOn(count)) {
+          const from = performance.now()
+          yield* ours
+          const between = performance.now()
+          yield* Effect.provide(cell.set(count++), commits)
+          spentOurs += between - from
+          spentCommit += performance.now() - between
+        }
+        return count
+      })
+      yield* alternate(warming(seconds))
+      spentOurs = spentCommit = 0
+      const count = yield* alternate(before(performance.now() + seconds * 1000))
+      return {
+        value: (count / spentOurs) * 1000,
+        details: { commitsPerSecond: (count / spentCommit) * 1000, ofCommit: spentCommit / spentOurs }
+      }
+    })
+    return Effect.runPromise(Effect.scoped(program))
   })
 
 /** Milliseconds of each of many writes of `bytes` to the end of a file, each followed by its sync, for `seconds`. */

@@ -14,7 +14,7 @@ import type * as Lock from "@weft/domain/LockModel"
 import { Store } from "@weft/domain/Store"
 import * as StoreLock from "@weft/domain/StoreLock"
 import { cpuMillis, effectRate, warmUp, type Row, type Subject, type Workload } from "../lib.ts"
-import { fiberRate, inDirectory, onFile } from "./fileSupport.ts"
+import { besideCommit, fiberRate, inDirectory, onFile } from "./fileSupport.ts"
 import { onMemory } from "./ours.ts"
 import { must } from "./peers.ts"
 
@@ -120,17 +120,14 @@ const atDepth = (depth: 1 | 5 | 20): Workload => {
   }
 }
 
-const inStore = Effect.gen(function* () {
-  const tree = StoreLock.make("bench")
-  return tree.write(pathOf(5, "x")).withLock(Effect.void)
-})
+const inStore = () => StoreLock.make("bench").write(pathOf(5, "x")).withLock(Effect.void)
 
 const onInproc: Subject = {
   name: "StoreLock.write at depth 5, in process, one fiber",
   run: (seconds) =>
     onMemory(
       Effect.gen(function* () {
-        const value = yield* effectRate(yield* inStore, seconds, 500)
+        const value = yield* effectRate(inStore(), seconds, 500)
         must((yield* StoreLock.make("bench").standings).length === 0, "locks are left")
         return { value }
       })
@@ -139,16 +136,7 @@ const onInproc: Subject = {
 
 const onDisk: Subject = {
   name: "StoreLock.write at depth 5, on a file, one fiber",
-  run: (seconds) =>
-    inDirectory((directory) =>
-      onFile(
-        path.join(directory, "desk.weft"),
-        Effect.gen(function* () {
-          const lock = yield* inStore
-          return { value: yield* fiberRate(() => () => lock, 1, seconds) }
-        })
-      )
-    )
+  run: (seconds) => besideCommit(inStore(), seconds)
 }
 
 const cell = DRef.make("cell", { value: Schema.Int, initial: 0 })
@@ -185,8 +173,7 @@ export const uncontended: Row = {
       name: "in a file store, depth 5, beside one durable commit",
       unit: "perSecond",
       ours: onDisk,
-      peer: oneCommit,
-      targets: [{ of: "peer", floor: 0.5, aim: 0.5 }]
+      bounds: [{ of: "ofCommit", min: 0.5 }]
     }
   ]
 }
