@@ -4,7 +4,7 @@
  */
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Schema } from "effect"
+import { Context, Effect, Exit, Layer, Option, Schema } from "effect"
 import * as DMap from "@weft/domain/DMap"
 import * as DRef from "@weft/domain/DRef"
 import { Store } from "@weft/domain/Store"
@@ -19,21 +19,29 @@ const both = Tx.transact(Effect.all([mine.get, other.get]))
 
 type On = <A, E>(effect: Effect.Effect<A, E, Store>) => Effect.Effect<A, E>
 
+/** A store on a file. No look but those of the test: events come too late, and the poll is an hour away. */
+const open = (file: string, foldCells?: number) =>
+  Effect.map(
+    Layer.build(
+      Layer.fresh(
+        Store.layer(
+          FileBackend.layer({ path: file, pollMillis: 3_600_000, ...(foldCells === undefined ? {} : { foldCells }) })
+        )
+      )
+    ),
+    (context): On =>
+      (effect) =>
+        Effect.provide(effect, Context.make(Store, Context.get(context, Store)))
+  )
+
 /** Both stores know both cells, as of the same version. */
 const onTwo = (name: string, body: (first: On, second: On) => Effect.Effect<void, unknown>) =>
   it.live(name, () =>
     Effect.scoped(
       Effect.gen(function* () {
         const file = path.join(yield* directory, "desk.weft")
-        const open = Effect.map(
-          // No look but those of the test: events come too late, and the poll is an hour away.
-          Layer.build(Layer.fresh(Store.layer(FileBackend.layer({ path: file, pollMillis: 3_600_000 })))),
-          (context): On =>
-            (effect) =>
-              Effect.provide(effect, Context.make(Store, Context.get(context, Store)))
-        )
-        const first = yield* open
-        const second = yield* open
+        const first = yield* open(file)
+        const second = yield* open(file)
         yield* first(Effect.andThen(mine.set(1), other.set(1)))
         yield* first(shelf.set("a", 1))
         // It meets the first one's commits now, and opens what it looks at.
@@ -49,6 +57,34 @@ const onTwo = (name: string, body: (first: On, second: On) => Effect.Effect<void
   )
 
 describe("what a store has in memory", () => {
+  for (const who of ["another process", "this one"] as const) {
+    it.live(`what is in memory of a cell ends with the cell: deleted by ${who}`, () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const file = path.join(yield* directory, "desk.weft")
+          const foldCells = 4
+          const first = yield* open(file, foldCells)
+          const keys = Array.from({ length: 2 * foldCells }, (_, i) => `k${i}`)
+          yield* first(Tx.transact(Effect.forEach(keys, (key) => shelf.set(key, 1))))
+          const second = yield* open(file, foldCells)
+          // From the table of cells, which is in memory from now on.
+          assert.deepStrictEqual(yield* second(shelf.get("k1")), Option.some(1))
+          const writer = who === "this one" ? second : first
+          // It goes into the log alone, and leaves it before it is filed.
+          yield* writer(shelf.set("k1", 2))
+          assert.deepStrictEqual(yield* second(shelf.get("k1")), Option.some(2))
+          yield* writer(shelf.remove("k1"))
+          assert.deepStrictEqual(yield* second(shelf.get("k1")), Option.none())
+          // Nor does a later filing bring it back, or leave what it changes as it was.
+          assert.deepStrictEqual(yield* second(shelf.get("k2")), Option.some(1))
+          yield* writer(Tx.transact(Effect.forEach(keys.slice(2), (key) => shelf.set(key, 3))))
+          assert.deepStrictEqual(yield* second(shelf.get("k1")), Option.none())
+          assert.deepStrictEqual(yield* second(shelf.get("k2")), Option.some(3))
+        })
+      )
+    )
+  }
+
   onTwo("a transaction without writes ends with the present", (first, second) =>
     Effect.gen(function* () {
       yield* first(mine.set(2))

@@ -1,5 +1,6 @@
 /**
- * Cells (and absences) of a file that were read or written lately, valid at the version of the store that owns them. Two
+ * What the table of cells of a file says of some keys, rows and absences, as of its last folding and deletions. Cells that
+ * wait to be folded go before it (`Tail.ts`): most of locks and tuples come and go there, and never come here. Two
  * generations: when the young one is full it becomes the old one, and what the old one had is dropped, so that keeping
  * and forgetting are O(1) and no hot key is deleted from a map (V8 slows down on that by orders of magnitude).
  */

@@ -1,8 +1,8 @@
 /**
  * A store in one SQLite file, as this process sees it. Synchronous; `FileBackend.ts` gives it time, waiting and Effect.
  *
- * What is kept in memory is a mirror as of batch `seq`: the cells that stand in the log alone (`Tail.ts`), others that were
- * read or written lately, the last commits, the outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
+ * What is kept in memory is a mirror as of batch `seq`: the cells that stand in the log alone (`Tail.ts`), rows of the table
+ * of cells that were read or filed lately, the last commits, the outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
  * through the rows of the log in between; so nothing older than the call is ever served, and no commit is judged on
  * anything but the present. A commit is judged by `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
  */
@@ -54,6 +54,7 @@ export class FileStore implements Apply.View {
   /** Batches of other processes met so far. */
   foreignBatches = 0
   private readonly options: Options
+  /** What the table of cells says of some keys. */
   private readonly cache: CellCache
   private readonly tail: Tail
   /** Where the table of cells is known to be empty, as of `folded`. */
@@ -100,8 +101,11 @@ export class FileStore implements Apply.View {
   }
 
   cell(key: Key): Cell | undefined {
+    const waiting = this.tail.get(key)
+    if (waiting !== undefined) return waiting
     if (this.cache.has(key)) return this.cache.get(key)
-    const cell = this.tail.get(key) ?? (this.gaps.has(key) ? undefined : this.database.cell(key))
+    if (this.gaps.has(key)) return undefined
+    const cell = this.database.cell(key)
     this.cache.set(key, cell)
     return cell
   }
@@ -211,6 +215,12 @@ export class FileStore implements Apply.View {
   /** Brings the cells that stand in the log alone into their table; the row `seq` says so. */
   private fold(seq: number): void {
     this.database.fold(this.tail.entries())
+    this.isFolded(seq)
+  }
+
+  /** The table is as of the batch `seq`; what waited for it stays in memory. */
+  private isFolded(seq: number): void {
+    for (const { cell, key } of this.tail.entries()) this.cache.set(key, cell)
     this.tail.clear()
     this.gaps.clear()
     this.folded = seq
@@ -335,10 +345,7 @@ export class FileStore implements Apply.View {
     for (const { atMillis, changes, id, resolvedBelow, version } of commits) {
       this.version = version
       if (wanted === "cells") {
-        for (const change of changes) {
-          this.tail.apply(change)
-          if (this.cache.has(change.key)) this.cache.set(change.key, change.after)
-        }
+        for (const change of changes) if (this.tail.apply(change)) this.cache.set(change.key, undefined)
       }
       if (wanted !== "ids") this.recent.pushKeys(id, atMillis, changes)
       this.outcomes.record(id.session, id.sequence, resolvedBelow, true, version, true)
@@ -349,11 +356,7 @@ export class FileStore implements Apply.View {
     this.recent.trim()
     this.outcomes.trim()
     if (wanted === "cells") this.tail.grow(row.body.length)
-    if (row.folded === row.seq && row.seq > this.folded) {
-      this.tail.clear()
-      this.gaps.clear()
-      this.folded = row.seq
-    }
+    if (row.folded === row.seq && row.seq > this.folded) this.isFolded(row.seq)
   }
 
   private recentAfter(version: Version.Version): Recent {
@@ -370,9 +373,12 @@ export class FileStore implements Apply.View {
   private install(delta: Apply.Delta): void {
     for (const { atMillis, changes, id } of delta.commits) {
       this.recent.pushKeys(id, atMillis, changes)
-      for (const change of changes) if (this.tail.apply(change)) this.database.deleteCell(change.key)
+      for (const change of changes) {
+        if (!this.tail.apply(change)) continue
+        this.database.deleteCell(change.key)
+        this.cache.set(change.key, undefined)
+      }
     }
-    for (const [key, cell] of delta.cells) this.cache.set(key, cell)
     this.version = delta.version
     for (const { committed, id, resolvedBelow, tookNumber, version } of delta.outcomes) {
       this.outcomes.record(id.session, id.sequence, resolvedBelow, committed, version, tookNumber)
