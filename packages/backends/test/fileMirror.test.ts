@@ -8,6 +8,7 @@ import { Context, Effect, Exit, Layer, Option, Schema } from "effect"
 import * as DMap from "@weft/domain/DMap"
 import * as DRef from "@weft/domain/DRef"
 import { Store } from "@weft/domain/Store"
+import type { StoreError } from "@weft/domain/StoreError"
 import * as Tx from "@weft/domain/Tx"
 import * as FileBackend from "../src/FileBackend.ts"
 import { directory } from "./support.ts"
@@ -17,6 +18,7 @@ const other = DRef.make("other", { value: Schema.Int, initial: 0 })
 const shelf = DMap.make("shelf", { key: Schema.String, value: Schema.Int })
 const both = Tx.transact(Effect.all([mine.get, other.get]))
 
+type Look = Effect.Effect<number, StoreError, Store>
 type On = <A, E>(effect: Effect.Effect<A, E, Store>) => Effect.Effect<A, E>
 
 /** A store on a file. No look but those of the test: events come too late, and the poll is an hour away. */
@@ -140,51 +142,31 @@ describe("what a store has in memory", () => {
     })
   )
 
-  for (const who of ["another process", "this one"] as const) {
-    onTwo(`a cell and a range of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>
-      Effect.gen(function* () {
-        const writer = who === "this one" ? second : first
-        const seen: Array<readonly [number, number]> = []
-        let changes = 0
-        const body = Effect.gen(function* () {
-          const one = yield* mine.get
-          if (changes++ === 0) {
-            const change = writer(Tx.transact(Effect.andThen(mine.set(2), shelf.set("b", 1))))
-            yield* Effect.promise(() => Effect.runPromise(change))
-          }
-          seen.push([one, (yield* shelf.keys()).length])
+  /** A body that reads `mine`, then `look`; in between a commit sets both to `value`. */
+  const neverMeet = (what: string, value: number, change: Effect.Effect<unknown, unknown, Store>, look: Look) => {
+    for (const who of ["another process", "this one"] as const) {
+      onTwo(`${what} of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>
+        Effect.gen(function* () {
+          const writer = who === "this one" ? second : first
+          const seen: Array<readonly [number, number]> = []
+          let runs = 0
+          const body = Effect.gen(function* () {
+            const one = yield* mine.get
+            if (runs++ === 0) yield* Effect.promise(() => Effect.runPromise(writer(Tx.transact(change))))
+            seen.push([one, yield* look])
+          })
+          yield* second(Tx.transact(body))
+          assert.deepStrictEqual(seen.at(-1), [value, value])
+          assert.isTrue(
+            seen.every(([one, two]) => one === two),
+            JSON.stringify(seen)
+          )
         })
-        yield* second(Tx.transact(body))
-        assert.deepStrictEqual(seen.at(-1), [2, 2])
-        assert.isTrue(
-          seen.every(([one, count]) => one === count),
-          JSON.stringify(seen)
-        )
-      })
-    )
+      )
+    }
   }
 
-  for (const who of ["another process", "this one"] as const) {
-    onTwo(`cells of two versions never meet in one body: a commit of ${who} in between`, (first, second) =>
-      Effect.gen(function* () {
-        const writer = who === "this one" ? second : first
-        const seen: Array<readonly [number, number]> = []
-        let changes = 0
-        const body = Effect.gen(function* () {
-          const one = yield* mine.get
-          if (changes++ === 0) {
-            const change = writer(Tx.transact(Effect.andThen(mine.set(7), other.set(7))))
-            yield* Effect.promise(() => Effect.runPromise(change))
-          }
-          seen.push([one, yield* other.get])
-        })
-        yield* second(Tx.transact(body))
-        assert.deepStrictEqual(seen.at(-1), [7, 7])
-        assert.isTrue(
-          seen.every(([one, two]) => one === two),
-          JSON.stringify(seen)
-        )
-      })
-    )
-  }
+  const size = Effect.map(shelf.keys(), (keys) => keys.length)
+  neverMeet("a cell and a range", 2, Effect.andThen(mine.set(2), shelf.set("b", 1)), size)
+  neverMeet("cells", 7, Effect.andThen(mine.set(7), other.set(7)), other.get)
 })
