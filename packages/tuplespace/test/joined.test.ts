@@ -54,6 +54,22 @@ for (const [name, backend] of [
     )
 
     test(
+      "an index that was first asked for in a transaction, which makes none, is made by the next who asks",
+      Effect.gen(function* () {
+        const { engine } = yield* Store
+        const masks = Effect.map(
+          engine.backend.read({ keys: [], ranges: [{ start: "", end: "\uffff" }] }),
+          ({ ranges }) => ranges[0]!.filter(({ key }) => key.includes("mask")).length
+        )
+        yield* jobs.out(["job", 1])
+        assert.deepStrictEqual(yield* Tx.transact(jobs.readIfPresent(["job", 1])), Option.some(["job", 1] as const))
+        assert.strictEqual(yield* masks, 0)
+        assert.deepStrictEqual(yield* jobs.readIfPresent(["job", 1]), Option.some(["job", 1] as const))
+        assert.strictEqual(yield* masks, 1)
+      })
+    )
+
+    test(
       "while somebody waits, tuples whose time is over are removed, others are not",
       Effect.gen(function* () {
         const { engine } = yield* Store
