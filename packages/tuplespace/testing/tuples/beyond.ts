@@ -3,7 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import * as TupleSpace from "../../src/TupleSpace.ts"
 import type { SuiteSpace } from "./board.ts"
-import { type Kit, later, reasonOf } from "./kit.ts"
+import { inLine, type Kit, later, reasonOf, until } from "./kit.ts"
 
 const { any, where } = TupleSpace
 
@@ -48,14 +48,23 @@ export const beyondTests = ({ fork, test }: Kit): void => {
 
     test("a listener hears every match from its start on, also one taken at once", (space) =>
       Effect.gen(function* () {
-        const heard = yield* fork(space.notify(["done", any]).pipe(Stream.take(3), Stream.runCollect))
+        const heard: Array<unknown> = []
+        const listen = Stream.runForEach(space.notify(["done", any]), (notice) =>
+          Effect.sync(() => heard.push(notice._tag === "Out" && notice.tuple[1]))
+        )
+        yield* fork(listen)
+        // It has started once it hears something.
+        yield* until(Effect.map(space.out(["done", 0]), () => heard.length > 0))
+        yield* space.takeAll(["done", any])
         yield* fork(space.take(["done", any]))
+        yield* inLine(space, 1)
         for (const n of [1, 2, 3]) {
           yield* space.out(["sum", n])
           yield* space.out(["done", n])
         }
+        yield* until(Effect.sync(() => heard.at(-1) === 3))
         assert.deepStrictEqual(
-          (yield* Fiber.join(heard)).map((notice) => notice._tag === "Out" && notice.tuple[1]),
+          heard.filter((number) => number !== 0),
           [1, 2, 3]
         )
       }))
@@ -74,7 +83,9 @@ export const beyondTests = ({ fork, test }: Kit): void => {
     test("a predicate that throws, an unknown one, a tuple of another shape", (space) =>
       Effect.gen(function* () {
         const good = yield* fork(space.take(["done", any]))
+        yield* inLine(space, 1)
         const waiting = yield* fork(Effect.flip(space.take(["done", where("throws")])))
+        yield* inLine(space, 2)
         yield* space.out(["done", 1])
         assert.deepStrictEqual(yield* Fiber.join(good), ["done", 1])
         yield* space.out(["done", 2])

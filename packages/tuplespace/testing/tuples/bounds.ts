@@ -3,7 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option } from "effect"
 import * as TupleSpace from "../../src/TupleSpace.ts"
 import type { SuiteSpace } from "./board.ts"
-import { type Kit, later, until } from "./kit.ts"
+import { inLine, type Kit, later, until } from "./kit.ts"
 
 const { any } = TupleSpace
 
@@ -14,8 +14,6 @@ const limitOf = <A>(self: Effect.Effect<A, unknown>): Effect.Effect<string> =>
     const error = Option.getOrUndefined(Exit.findErrorOption(exit)) as { reason?: { limit?: string } } | undefined
     return error?.reason?.limit ?? String(error)
   })
-
-const inLine = (space: SuiteSpace, n: number) => until(Effect.map(space.interests, ({ length }) => length === n))
 
 export const boundTests = ({ fork, test }: Kit): void => {
   describe("limits", () => {

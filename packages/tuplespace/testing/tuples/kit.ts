@@ -82,3 +82,7 @@ export const later = <A, E, R>(self: Effect.Effect<A, E, R>, millis: number): Ef
     })
     return Effect.provideService(self, Clock.Clock, shifted)
   })
+
+/** Waits until so many takes and reads wait: the next that comes stands behind them. */
+export const inLine = (space: SuiteSpace, count: number) =>
+  until(Effect.map(space.interests, ({ length }) => length === count))

@@ -5,7 +5,7 @@ import * as TupleSpace from "../../src/TupleSpace.ts"
 import * as Worker from "../../src/Worker.ts"
 import * as Workers from "../../src/Workers.ts"
 import { Board } from "./board.ts"
-import { type Kit, type Made, until } from "./kit.ts"
+import { inLine, type Kit, type Made, until } from "./kit.ts"
 import * as Suite from "./workers.ts"
 
 const { any, is, where } = TupleSpace
@@ -102,11 +102,10 @@ export const knownTests = ({ fork, test }: Kit): void => {
 
     test("interests: an exact and an open one are both told", (space) =>
       Effect.gen(function* () {
-        const waiting = [
-          yield* fork(space.take(["four", 1, 2, 3, 4])),
-          yield* fork(space.take(["four", any, any, any, any]))
-        ]
-        yield* until(Effect.map(space.interests, ({ length }) => length === 2))
+        const exact = yield* fork(space.take(["four", 1, 2, 3, 4]))
+        yield* inLine(space, 1)
+        const open = yield* fork(space.take(["four", any, any, any, any]))
+        yield* inLine(space, 2)
         assert.deepStrictEqual(
           (yield* space.interests).map(({ takes, template }) => [takes, ...template]),
           [
@@ -114,7 +113,7 @@ export const knownTests = ({ fork, test }: Kit): void => {
             [true, "four", "any", "any", "any", "any"]
           ]
         )
-        for (const fiber of waiting) yield* Fiber.interrupt(fiber)
+        for (const fiber of [exact, open]) yield* Fiber.interrupt(fiber)
       }))
   })
 
@@ -202,7 +201,7 @@ export const workerTests = ({ fork, test }: Kit): void => {
       Effect.gen(function* () {
         const reader = yield* fork(space.read(["four", 1, 2, 3, 4]))
         const taker = yield* fork(space.take(["four", 1, 2, 3, 4]))
-        yield* until(Effect.map(space.interests, ({ length }) => length === 2))
+        yield* inLine(space, 2)
         yield* space.out(["four", 1, 2, 3, 4])
         assert.deepStrictEqual(yield* Fiber.join(reader), ["four", 1, 2, 3, 4])
         assert.deepStrictEqual(yield* Fiber.join(taker), ["four", 1, 2, 3, 4])

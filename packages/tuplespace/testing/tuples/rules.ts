@@ -2,7 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Schema } from "effect"
 import * as TupleSpace from "../../src/TupleSpace.ts"
-import { type Kit, type Options, until } from "./kit.ts"
+import { inLine, type Kit, type Options } from "./kit.ts"
 
 const { any, is, where } = TupleSpace
 
@@ -56,15 +56,14 @@ export const ruleTests = ({ fork, settle, test }: Kit, { chain = 10_000, steps =
   describe("waiting", () => {
     test("every waiting reader and one waiting taker are served by one out", (space) =>
       Effect.gen(function* () {
-        const inLine = (n: number) => until(Effect.map(space.interests, ({ length }) => length === n))
         const readers: Array<Fiber.Fiber<unknown, unknown>> = [yield* fork(space.read(["done", any]))]
-        yield* inLine(1)
+        yield* inLine(space, 1)
         readers.push(yield* fork(space.read([any, any])))
-        yield* inLine(2)
+        yield* inLine(space, 2)
         const taker = yield* fork(space.take(["done", any]))
-        yield* inLine(3)
+        yield* inLine(space, 3)
         const second = yield* fork(space.take(["done", any]))
-        yield* inLine(4)
+        yield* inLine(space, 4)
         assert.deepStrictEqual(
           (yield* space.interests).map(({ takes, template }) => [takes, ...template]),
           [
@@ -94,7 +93,7 @@ export const ruleTests = ({ fork, settle, test }: Kit, { chain = 10_000, steps =
         const takers: Array<Fiber.Fiber<unknown, unknown>> = []
         for (const template of templates) {
           takers.push(yield* fork(space.take(template)))
-          yield* until(Effect.map(space.interests, ({ length }) => length === takers.length))
+          yield* inLine(space, takers.length)
         }
         for (const n of [1, 2, 3, 4]) yield* space.out(["done", n])
         const got = yield* Effect.forEach(takers, (taker) => Fiber.join(taker))
