@@ -14,6 +14,13 @@ import { any, is } from "../src/TupleSpace.ts"
 const jobs = StoreTupleSpace.make("jobs", { tuple: Schema.Tuple([Schema.Literal("job"), Schema.Int]), returnsMax: 1 })
 const results = DMap.make("results", { key: Schema.Int, value: Schema.String })
 
+/** The keys of all cells of the store. */
+const allKeys = Effect.flatMap(Store, ({ engine }) =>
+  Effect.map(engine.backend.read({ keys: [], ranges: [{ start: "", end: "\uffff" }] }), ({ ranges }) =>
+    ranges[0]!.map(({ key }) => key)
+  )
+)
+
 const later = () => {
   const { sync: _, ...rest } = MemoryBackend.make()
   return Layer.sync(Backend, () => Backend.of(rest))
@@ -56,11 +63,7 @@ for (const [name, backend] of [
     test(
       "an index that was first asked for in a transaction, which makes none, is made by the next who asks",
       Effect.gen(function* () {
-        const { engine } = yield* Store
-        const masks = Effect.map(
-          engine.backend.read({ keys: [], ranges: [{ start: "", end: "\uffff" }] }),
-          ({ ranges }) => ranges[0]!.filter(({ key }) => key.includes("mask")).length
-        )
+        const masks = Effect.map(allKeys, (keys) => keys.filter((key) => key.includes("mask")).length)
         yield* jobs.out(["job", 1])
         assert.deepStrictEqual(yield* Tx.transact(jobs.readIfPresent(["job", 1])), Option.some(["job", 1] as const))
         assert.strictEqual(yield* masks, 0)
@@ -72,11 +75,7 @@ for (const [name, backend] of [
     test(
       "while somebody waits, tuples whose time is over are removed, others are not",
       Effect.gen(function* () {
-        const { engine } = yield* Store
-        const cells = Effect.map(
-          engine.backend.read({ keys: [], ranges: [{ start: "", end: "\uffff" }] }),
-          ({ ranges }) => ranges[0]!.length
-        )
+        const cells = Effect.map(allKeys, ({ length }) => length)
         const waiting = yield* Effect.forkChild(jobs.take(["job", -1]))
         yield* jobs.out(["job", 0])
         while ((yield* jobs.interests).length === 0) yield* Effect.sleep(5)

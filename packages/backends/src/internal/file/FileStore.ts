@@ -2,9 +2,10 @@
  * A store in one SQLite file, as this process sees it. Synchronous; `FileBackend.ts` gives it time, waiting and Effect.
  *
  * What is kept in memory is a mirror as of batch `seq`: the cells that stand in the log alone (`Tail.ts`), rows of the table
- * of cells that were read or filed lately, the last commits, the outcomes. Every read and every commit first asks the file for its last batch and, if another process was faster, goes
- * through the rows of the log in between; so nothing older than the call is ever served, and no commit is judged on
- * anything but the present. A commit is judged by `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
+ * of cells that were read or filed lately (`CellCache.ts`), the last commits, the outcomes. Every read and every commit
+ * first asks the file for its last batch and, if another process was faster, goes through the rows of the log in between;
+ * so nothing older than the call is ever served, and no commit is judged on anything but the present. A commit is judged by
+ * `Apply` inside BEGIN IMMEDIATE and acknowledged after COMMIT returned.
  */
 import * as Apply from "@weft/domain/core/Apply"
 import type { Cell, CommitRequest, Entry, Range, ReadReply, ReadRequest, Reply } from "@weft/domain/core/Commit"
